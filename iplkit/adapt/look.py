@@ -1,0 +1,44 @@
+"""What CLIP sees of a generator: latents to images to views to features, the same way for both sides."""
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from iplkit.adapt.draws import draw
+from iplkit.adapt.settings import AdaptSettings
+from iplkit.adapt.views import random_views
+
+
+class Look:
+    """Draw images from latents and show them to CLIP.
+
+    Windows (see `random_views`) are the same for source and target at one step. Pixel noise is too,
+    if the settings say "paired": then the two images differ by the adaptation and by nothing else.
+    """
+
+    def __init__(self, clip: nn.Module, settings: AdaptSettings, seed: int):
+        self.clip, self.settings, self.seed = clip, settings, seed
+
+    def draw_images(self, generator: nn.Module, ws: Tensor, step: int, side: str) -> Tensor:
+        """Images `[N, 3, H, W]` of a generator, with the pixel noise of this step and side."""
+        if self.settings.noise == "none":
+            return generator.synthesis(ws, noise_mode="none")
+        purpose = "noise" if self.settings.noise == "paired" else f"noise of {side}"
+        return generator.synthesis(ws, noise_mode="random", generator=draw(self.seed, purpose, step))
+
+    def encode(self, images: Tensor, step: int) -> Tensor:
+        """CLIP features of the step's views, `[N * max(views, 1), E]`, not normalized."""
+        s = self.settings
+        windows = draw(self.seed, "views", step)
+        views = random_views(images, s.views, windows, scale=s.view_scale, shift=s.view_shift, noise=s.view_noise)
+        return self.clip.encode_image(views).float()
+
+    def __call__(self, generator: nn.Module, ws: Tensor, step: int, side: str) -> Tensor:
+        """Features `[N * max(views, 1), E]` of a generator's images of `ws`."""
+        with self.autocast(ws.device):
+            return self.encode(self.draw_images(generator, ws, step, side), step)
+
+    def autocast(self, device: torch.device):
+        """The context of the settings' precision."""
+        return torch.autocast(device.type, torch.bfloat16) if self.settings.precision == "bfloat16" else nullcontext()

@@ -1,0 +1,170 @@
+"""Adapted generators as products of the workflow: made once, named by what they are, shared by all notebooks.
+
+A product is four files with one stem: the weights as a small difference from the source generator
+(``.safetensors``), its record (``.json``: settings, hashes, log; the same every time), what may
+differ from run to run (``.run.json``: seconds), and for IPL the mapper (``.mapper.pt``). The record is written last.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from iplkit import paths, zoo
+from iplkit.adapt.methods import METHODS, PAPER, AdaptResult, adapt
+from iplkit.adapt.settings import AdaptSettings
+from iplkit.clip.mapper import save_mapper
+from iplkit.differences import apply_difference, write_difference
+from iplkit.errors import UserError
+from iplkit.weights import atomic_path, sha256
+
+LAST = 20  # steps that the summary of a log averages
+
+
+@dataclass(frozen=True)
+class Product:
+    """An adapted generator on disk."""
+
+    path: Path  # weights, a difference from the source generator
+    record: dict  # what stands in the .json beside it; in a dry run, what is known before
+    made: bool  # False if it was there already, or in a dry run
+
+    @property
+    def mapper_path(self) -> Path:
+        """IPL's mapper, read by `iplkit.clip.mapper.load_mapper`."""
+        return self.path.with_suffix(".mapper.pt")
+
+
+def product_settings(method: str, profile: str, tier: str) -> AdaptSettings:
+    """What `make_product` trains with: the profile's and tier's settings; the paper's own, quirks included, for "paper"."""
+    settings = AdaptSettings.at(profile, tier)
+    if profile == "paper":
+        budget = {n: getattr(settings, n) for n in ("steps", "mapper_steps", "mapper_batch", "mapper_pool", "save_every")}
+        settings = replace(PAPER[method], **budget)
+    return settings
+
+
+def make_product(
+    source: str,
+    target: str,
+    method: str,
+    profile: str = "world",
+    tier: str = "laptop",
+    seed: int = 0,
+    out: str | Path | None = None,
+    dry_run: bool = False,
+    *,
+    settings: AdaptSettings | None = None,
+    models: Path | None = None,
+    progress: bool = True,
+    force: bool = False,
+) -> Product:
+    """Adapt a generator and write it, or find that it is there already.
+
+    An interrupted call continues where it stopped when it is made again. A product of other
+    settings or models under the same name is replaced.
+
+    Args:
+        source: word of the source domain, "photo".
+        target: word of the target domain.
+        method: "nada" or "ipl".
+        profile: which models, "world" or "paper".
+        tier: how much, "smoke", "laptop" or "full".
+        seed: of every draw.
+        out: folder; None is the one where notebooks look (`iplkit.paths.adapted`).
+        dry_run: check the words and models, train nothing, write nothing.
+        settings: other settings than `product_settings` gives.
+        models: folder of the models; None is the zoo's.
+        progress: show bars with the time left.
+        force: train although the product is there.
+
+    Raises:
+        UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
+    """
+    if method not in METHODS:
+        raise UserError(f"method must be one of {sorted(METHODS)}; got {method!r}")
+    folder = Path(out) if out is not None else paths.run_folder(tier, profile) / "adapted"
+    path = folder / paths.adapted_name(method, target, source=source, seed=seed)
+    settings = settings or product_settings(method, profile, tier)
+    if source == target:
+        raise UserError(f"target must be another domain than the source; both are {source!r}")
+    clip = zoo.load("clip", profile, models)
+    clip.tokenize([source, target])  # refuses unknown words, naming the nearest
+    hashes = {name: sha256(zoo.path_of(name, profile, models)) for name in ("generator", "clip")}
+    record = {"kind": "adapted generator", "method": method, "source": source, "target": target, "seed": seed}
+    record |= {"profile": profile, "tier": tier, "settings": settings.record(), "inputs": hashes}
+    if not force and (found := finished(path, record)) is not None:
+        return Product(path, found, made=False)
+    if dry_run:
+        return Product(path, record, made=False)
+    generator = zoo.load("generator", profile, models)
+    resume_dir = folder / ".resume" / path.stem
+    result = adapt(
+        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=folder / ".cache"
+    )
+    record = write_product(path, record, generator, result)
+    shutil.rmtree(resume_dir, ignore_errors=True)
+    return Product(path, record, made=True)
+
+
+def finished(path: Path, record: dict) -> dict | None:
+    """The stored record, if the product at `path` is whole and was made from the same models and settings."""
+    page = path.with_suffix(".json")
+    if not (path.is_file() and page.is_file()):
+        return None
+    try:
+        stored = json.loads(page.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
+    same = isinstance(stored, dict) and all(stored.get(name) == value for name, value in record.items())
+    return stored if same and stored.get("sha256") == sha256(path) else None
+
+
+def write_product(path: Path, record: dict, source_generator: nn.Module, result: AdaptResult) -> dict:
+    """Write the files of a product; the record last. Returns the record."""
+    about = {name: record[name] for name in ("method", "source", "target", "seed", "profile", "tier", "settings")}
+    page = path.with_suffix(".json")
+    page.unlink(missing_ok=True)  # from here until the new one stands, there is no product
+    lost = write_difference(path, source_generator, result.generator, record["inputs"]["generator"], about)
+    if result.mapper is not None:
+        save_mapper(path.with_suffix(".mapper.pt"), result.mapper)
+    record = record | {"sha256": sha256(path), "rounding_error": lost} | log_summary(result)
+    seconds = {"generator": _seconds(result.log), "mapper": _seconds(result.mapper_log)}
+    run = {"seconds": seconds, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    _write_json(path.with_suffix(".run.json"), run)
+    _write_json(page, record)
+    return record
+
+
+def log_summary(result: AdaptResult) -> dict:
+    """What a record keeps of the logs: curves, and their ends as numbers."""
+    curves = {name: [row[name] for row in result.log] for name in ("loss", "moved")}
+    curves |= {f"mapper_{n}": [row[n] for row in result.mapper_log] for n in ("loss", "contrastive", "domain") if result.mapper_log}
+    chosen = [row for entry in result.log for row in entry["rows"]]
+    ends = {f"first_{name}": values[0] for name, values in curves.items() if values}
+    ends |= {f"last_{name}": sum(values[-LAST:]) / len(values[-LAST:]) for name, values in curves.items() if values}
+    rows = {str(row): chosen.count(row) for row in sorted(set(chosen))}
+    return {"summary": ends, "steps_of_rows": rows, "log": curves}
+
+
+def load_product(path: str | Path, profile: str = "world", models: Path | None = None) -> nn.Module:
+    """The adapted generator of a product, frozen: the source generator plus the stored difference.
+
+    Raises:
+        UserError: if the file is missing or damaged, or belongs to another source generator.
+    """
+    generator = zoo.load("generator", profile, models)
+    base = sha256(zoo.path_of("generator", profile, models))
+    return apply_difference(path, generator, base).eval().requires_grad_(False)
+
+
+def _seconds(log: list[dict]) -> float:
+    return round(sum(row["seconds"] for row in log), 2)
+
+
+def _write_json(path: Path, record: dict) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,114 @@
+"""Settings of an adaptation: how much, how fast, and which known quirks to repeat."""
+
+from dataclasses import asdict, dataclass, fields, replace
+
+from iplkit.errors import UserError
+
+QUIRKS = {
+    "base_without_class": "stage 2 adds the bare manual prompt, so source and target get the same sentence",
+    "base_full_stop": "the added sentence ends with a full stop, the learned one does not",
+    "selection_bare_word": "layers are scored against the class word alone, without a prompt around it",
+    "selection_off_by_one": "a chosen row frees the layer before the one it drives",
+    "mapper_last_activation": "the mapper's output passes a leaky ReLU, so prompts lean to positive values",
+    "no_guard": "the image direction is scaled to length 1 however short it is",
+    "ema_ipl_only": "IPL saves averaged weights, NADA the last ones",
+    "adam_ages_unchosen": "Adam counts a step, with gradient 0, for layers that were not chosen",
+}
+NOISES = ("paired", "independent", "none")
+SELECTORS = ("adaptive", "all")
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """Everything that decides an adaptation, save for models, words and seed.
+
+    The defaults are IPL's published numbers (Guo et al. 2023) with the method as its text describes it.
+    What the published code does differently is a name in `quirks`.
+    """
+
+    steps: int = 300  # updates of the generator
+    batch: int = 2  # images per update
+    lr: float = 0.0016  # 0.002 * 4/5, as StyleGAN2's lazy regularization scales it
+    beta2: float = 0.99  # Adam; beta1 is 0
+    ema: float = 0.99  # share of the old average kept per step; 0 keeps the last weights
+    noise: str = "paired"  # pixel noise of the two generators: "paired", "independent", "none"
+    floor: float = 0.1  # image differences shorter than this (unit sphere) are not stretched to length 1
+    views: int = 0  # random crops per image that CLIP sees; 0 shows the plain image
+    view_scale: float = 0.25  # a view shows between 1 - this and 1 + this of the picture's side
+    view_shift: float = 0.1  # largest shift of a view, share of the picture's side
+    view_noise: float = 0.02  # standard deviation of the noise on a view, in units of [-1, 1]
+    selector: str = "adaptive"  # which layers move: "adaptive" or "all"
+    rows_share: float = 2 / 3  # share of the W+ rows that an adaptive choice frees
+    select_every: int = 10  # steps from one choice to the next; 1 is the paper's
+    select_batch: int = 8  # images that vote
+    select_micro: int = 4  # of these, how many at a time
+    prompt: str = "a photo of a"  # the manual prompt; its number of tokens is the number learned
+    mapper_steps: int = 300
+    mapper_batch: int = 32
+    mapper_lr: float = 0.05
+    mapper_pool: int = 1024  # latents whose image features are computed once
+    lambda_domain: float = 1.0
+    lambda_source: float = 0.0  # multiplied by lambda_domain, as in the published code
+    precision: str = "float32"  # or "bfloat16": autocast around generators and CLIP
+    save_every: int = 50  # steps between checkpoints, where a folder for them is given
+    quirks: frozenset = frozenset()
+
+    def __post_init__(self):
+        object.__setattr__(self, "quirks", frozenset(self.quirks))
+        if unknown := sorted(self.quirks - set(QUIRKS)):
+            raise UserError(f"quirks must be among {sorted(QUIRKS)}; got {unknown}")
+        for name, choices in {"noise": NOISES, "selector": SELECTORS, "precision": ("float32", "bfloat16")}.items():
+            if getattr(self, name) not in choices:
+                raise UserError(f"{name} must be one of {list(choices)}; got {getattr(self, name)!r}")
+        for name in ("steps", "batch", "select_every", "select_batch", "select_micro", "mapper_batch", "mapper_pool", "save_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
+        if self.views < 0 or self.mapper_steps < 0:
+            raise UserError(f"views and mapper_steps must not be negative; got {self.views} and {self.mapper_steps}")
+        if not (0 <= self.ema < 1 and 0 < self.rows_share <= 1 and self.floor > 0):
+            raise UserError(
+                f"ema must lie in [0, 1), rows_share in (0, 1], floor above 0; got {self.ema}, {self.rows_share}, {self.floor}"
+            )
+
+    @classmethod
+    def at(cls, profile: str = "world", tier: str = "laptop") -> "AdaptSettings":
+        """Settings for a set of models and a budget.
+
+        Args:
+            profile: "world" (the shipped models) or "paper" (a reader's 1024 px checkpoint and ViT-B/32).
+            tier: "smoke" proves that the code runs, "laptop" is minutes, "full" is the printed number.
+        """
+        profiles = {
+            "world": cls(batch=4, lr=0.002, views=2),
+            "paper": cls(select_every=1, mapper_pool=9600),
+        }
+        tiers = {
+            "smoke": {"steps": 5, "mapper_steps": 5, "mapper_pool": 32, "mapper_batch": 8, "save_every": 2},
+            "laptop": {},
+            "full": {"mapper_pool": 9600} if profile == "paper" else {"batch": 8, "mapper_pool": 4096},
+        }
+        for name, value, known in (("profile", profile, profiles), ("tier", tier, tiers)):
+            if value not in known:
+                raise UserError(f"{name} must be one of {list(known)}; got {value!r}")
+        return replace(profiles[profile], **tiers[tier])
+
+    def has(self, quirk: str) -> bool:
+        """Whether a named quirk is switched on."""
+        assert quirk in QUIRKS, quirk
+        return quirk in self.quirks
+
+    def record(self) -> dict:
+        """The settings as JSON can hold them; `from_record` is the way back."""
+        return asdict(self) | {"quirks": sorted(self.quirks)}
+
+    @classmethod
+    def from_record(cls, record: dict) -> "AdaptSettings":
+        """Settings from what `record` gave.
+
+        Raises:
+            UserError: if a name is not one of the settings.
+        """
+        names = {field.name for field in fields(cls)}
+        if unknown := sorted(set(record) - names):
+            raise UserError(f"settings must be among {sorted(names)}; got {unknown}")
+        return cls(**record)

@@ -1,0 +1,278 @@
+"""Command line: ``iplkit COMMAND``; every command has ``--help`` with examples.
+
+Exit codes: 0 done; 1 something that was checked is wrong; 2 something given does not fit, one sentence says what.
+"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from iplkit.errors import UserError
+from iplkit.paths import PROFILES, TIERS
+
+tier_option = click.option("--tier", type=click.Choice(TIERS), default="laptop", show_default=True, help="How much to compute.")
+profile_option = click.option("--profile", type=click.Choice(PROFILES), default="world", show_default=True, help="Which models: the shipped ones, or the papers'.")
+device_option = click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and stop.")
+
+
+class OneSentence(click.Group):
+    """A group whose errors are one plain sentence, and exit code 2."""
+
+    def main(self, *args, **kwargs):
+        """Run, and turn what a reader can cause into a sentence."""
+        try:
+            code = super().main(*args, **kwargs | {"standalone_mode": False})
+        except (UserError, click.ClickException) as error:
+            _stop(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        except click.Abort:
+            _stop("interrupted", 130)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _stop(f"the disk needs free space to write {error.filename or 'a file'}; it is full, and nothing half-written was left")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(sentence: str, code: int = 2) -> None:
+    click.echo(f"Error: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="iplkit")
+def main() -> None:
+    """Image-specific prompt learning, from the latent code to the figure in the book."""
+
+
+@main.command()
+@click.option("--source", default="photo", show_default=True, help="Domain the generator draws now.")
+@click.option("--target", required=True, help="Domain it shall draw, for example \"ukiyo-e\".")
+@click.option("--method", default="ipl", show_default=True, help="nada, ipl, ...")
+@tier_option
+@profile_option
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the result; default: where the notebooks look.")
+@click.option("-f", "--force", is_flag=True, help="Train again although the result is there.")
+@dry_run_option
+def adapt(source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, dry_run: bool) -> None:
+    """Teach the generator another domain from nothing but two phrases.
+
+    \b
+    Examples:
+      iplkit adapt --target "ukiyo-e"                          IPL, minutes on a laptop
+      iplkit adapt --target sketch --method nada --tier smoke  seconds: only proves that it runs
+      iplkit adapt --target zombie --out mine                  into a folder of your own
+    """
+    from iplkit.adapt.products import make_product
+
+    product = make_product(source, target, method, profile, tier, seed, out, dry_run, force=force, progress=sys.stderr.isatty())
+    click.echo(f"{'Written' if product.made else 'Would be written' if dry_run else 'There already'}: {product.path}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@tier_option
+@profile_option
+@click.option("-j", "--jobs", "workers", type=click.IntRange(min=1), default=lambda: os.cpu_count() or 1, show_default="cores", help="Steps at a time.")
+@click.option("-f", "--force", is_flag=True, help="Run again what is up to date, too.")
+@click.option("--keep", is_flag=True, help="Then copy the figures, tables and records into figures/.")
+@dry_run_option
+def regenerate(names: tuple[str, ...], tier: str, profile: str, workers: int, force: bool, keep: bool, dry_run: bool) -> None:
+    """Run what is out of date: adaptations, notebooks, the book.
+
+    A NAME is a chapter, a figure, a table, an adapted generator, or "book"; without a NAME, everything is meant.
+    Results go to _build/run/PROFILE-TIER, logs to its folder logs.
+
+    \b
+    Examples:
+      iplkit regenerate --dry-run            what would run, and why
+      iplkit regenerate                      everything that is out of date
+      iplkit regenerate 12_metrics -f        one chapter, again
+      iplkit regenerate --tier smoke -j 1    seconds a notebook, one at a time
+      iplkit regenerate --keep               and print the new figures
+    """
+    from iplkit import regenerate as workflow
+
+    table = workflow.jobs(tier, profile)
+    workflow.select(table, names)  # refuses an unknown name before anything runs
+    if dry_run:
+        reasons = workflow.plan(table, names, tier, profile, force)
+        for job in table:
+            if job.name in reasons:
+                click.echo(f"{job.kind:<9}{job.name}: {reasons[job.name]}")
+        click.echo(f"{len(reasons)} of {len(table)} steps would run.")
+        return
+    seconds = workflow.regenerate(names, tier, profile, workers, force)
+    if keep:
+        click.echo(f"{len(workflow.keep(tier, profile))} files copied into figures/.")
+    click.echo(f"Done in {seconds / 60:.1f} minutes.")
+
+
+@main.command()
+@tier_option
+@profile_option
+def book(tier: str, profile: str) -> None:
+    """Build the pages from the notebooks that have run; runs no notebook.
+
+    \b
+    Examples:
+      iplkit book
+      iplkit book --tier smoke
+    """
+    from iplkit.stage import build_book
+
+    click.echo(f"Built: {build_book(tier, profile)}")
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+def serve(port: int, no_browser: bool) -> None:
+    """Show the built book on this machine.
+
+    \b
+    Examples:
+      iplkit serve
+      iplkit serve --port 8080 --no-browser
+    """
+    from iplkit.serve import serve as serve_book
+
+    serve_book(port, not no_browser)
+
+
+@main.command()
+def verify() -> None:
+    """Compare records, figures, text and what was computed again.
+
+    Exit code 1 if something is wrong. A record whose code changed since is aged: listed, and no error.
+
+    \b
+    Example:
+      iplkit verify
+    """
+    from iplkit.verify import verify as check
+
+    report = check()
+    for line in report.aged:
+        click.echo(f"aged   {line}")
+    for line in report.wrong:
+        click.echo(f"WRONG  {line}")
+    click.echo(f"{report.checked} records and pages checked: {len(report.wrong)} wrong, {len(report.aged)} aged.")
+    if report.wrong:
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[MODEL]...")
+@click.option("--steps", type=click.IntRange(min=1), help="Only so many steps of each phase, to see that it runs.")
+@device_option
+@dry_run_option
+def models(names: tuple[str, ...], steps: int | None, device: str, dry_run: bool) -> None:
+    """Retrain shipped models from their seeds; a stopped run is resumed.
+
+    \b
+    Examples:
+      iplkit models --dry-run        the phases of every recipe
+      iplkit models judge            one model
+      iplkit models --steps 20       every phase, 20 steps: does it run?
+      iplkit models --device cuda    minutes instead of hours
+    """
+    from iplkit.train.run import retrain
+
+    retrain(names=names, steps=steps, device=device, dry_run=dry_run)
+
+
+@main.group()
+def zoo() -> None:
+    """The models: which there are, and how good they are."""
+
+
+@zoo.command("list")
+@profile_option
+def zoo_list(profile: str) -> None:
+    """Name, size, license and purpose of every model.
+
+    \b
+    Examples:
+      iplkit zoo list
+      iplkit zoo list --profile paper
+    """
+    from iplkit.zoo import adapted_names, table
+
+    for row in table(profile):
+        size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
+        click.echo(f"{row['name']:<10} {size:>8}  {row['license']:<23} {row['purpose']}")
+    if profile == "world":
+        click.echo(f"adapted    {', '.join(adapted_names()) or 'none'}")
+
+
+@zoo.command("check")
+@click.option("-n", "--number", type=click.IntRange(min=100), default=10_000, show_default=True, help="Samples or renders a set.")
+@click.option("--quick", is_flag=True, help="A tenth of everything: does it run?")
+@click.option("--bar", "bars", multiple=True, help="Only this bar, for example M2; can be repeated.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("figures"), show_default=True, help="Folder for the table.")
+@device_option
+@click.option("-f", "--force", is_flag=True, help="Measure again what is stored.")
+def zoo_check(number: int, quick: bool, bars: tuple[str, ...], out: Path, device: str, force: bool) -> None:
+    """Measure the world and its models against their bars, with judges that took no part in training.
+
+    Exit code 1 if a bar is not reached.
+
+    \b
+    Examples:
+      iplkit zoo check                           all bars, the printed table
+      iplkit zoo check --quick --out /tmp/check  minutes: does it run?
+      iplkit zoo check --bar M4 --bar M5
+    """
+    from iplkit.zoo_check import run_check
+
+    report = run_check(out, number, quick, bars or None, device=device, force=force)
+    if not report.met:
+        sys.exit(1)
+
+
+@zoo.command("steer")
+@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("figures"), show_default=True, help="Folder whose full/ takes the records.")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Folder for the adapted generators; default: none is kept.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of this process.")
+@device_option
+@click.option("-f", "--force", is_flag=True, help="Steer again where a record stands.")
+def zoo_steer(domains: tuple[str, ...], out: Path, keep: Path | None, threads: int | None, device: str, force: bool) -> None:
+    """Steer the generator into target domains, the products behind bar M7; what is recorded is kept.
+
+    \b
+    Examples:
+      iplkit zoo steer                      all thirteen domains
+      iplkit zoo steer "ukiyo-e" zombie -f  two of them, again
+    """
+    from iplkit.bars.sets import Scale
+    from iplkit.zoo_steer import steer, todo
+
+    waiting = todo(out, domains or None, force)
+    click.echo(f"{len(waiting)} domains to do: {', '.join(waiting) or 'none'}")
+    steer(out, domains or None, force=force, threads=threads, keep=keep, scale=Scale(device=device))
+
+
+@main.command()
+@click.argument("real", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("fake", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def evaluate(real: Path, fake: Path) -> None:
+    """Compare two folders of pictures: FAKE against REAL, with the judge's features.
+
+    \b
+    Example:
+      iplkit evaluate renders/ukiyo-e samples/ukiyo-e
+    """
+    from iplkit.evaluate import compare_folders
+
+    for score in compare_folders(real, fake):
+        click.echo(score)
+
+
+if __name__ == "__main__":
+    main()

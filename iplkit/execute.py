@@ -1,0 +1,108 @@
+"""Run one notebook with its parameters; the executed copy appears only if every cell ran."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from iplkit import paths
+from iplkit.errors import UserError
+from iplkit.sources import PARAMETERS, read_notebook
+from iplkit.weights import atomic_path
+
+SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
+WIDGET = "application/vnd.jupyter.widget-view+json"
+NEEDS_KERNEL = '<p class="needs-kernel">Here a running notebook shows controls. Open it in Jupyter to move them.</p>'
+
+
+def check_parameters(notebook: Path, given: dict) -> None:
+    """Refuse what papermill would only warn about: names that the notebook does not declare, or no declaration at all.
+
+    Raises:
+        UserError: if the notebook has no cell tagged ``parameters``, or declares other names than those given.
+    """
+    import papermill
+
+    cells = read_notebook(notebook)["cells"]
+    if sum("parameters" in cell["metadata"].get("tags", []) for cell in cells) != 1:
+        raise UserError(f"{notebook.name} needs exactly one cell tagged parameters")
+    declared = set(papermill.inspect_notebook(str(notebook)))
+    if unknown := sorted(set(given) - declared):
+        raise UserError(f"{notebook.name} knows the parameters {', '.join(sorted(declared)) or 'none'}; it got {', '.join(unknown)}")
+    if missing := sorted(set(PARAMETERS) - declared):
+        raise UserError(f"{notebook.name} needs the parameters {', '.join(PARAMETERS)}; it lacks {', '.join(missing)}")
+
+
+def run_notebook(notebook: Path, executed: Path, log: Path, parameters: dict, seconds_per_cell: int) -> None:
+    """Execute a notebook from the repository's root.
+
+    Args:
+        notebook: the source; never changed.
+        executed: where the finished copy goes, as the page shows it.
+        log: where the copy grows while it runs; after a failure it holds the failing cell and its traceback.
+        parameters: name -> value.
+        seconds_per_cell: a cell that takes longer stops the run.
+
+    Raises:
+        UserError: for parameters the notebook does not declare.
+        papermill.PapermillExecutionError: if a cell fails.
+    """
+    import papermill
+
+    check_parameters(notebook, parameters)
+    executed.unlink(missing_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    papermill.execute_notebook(
+        str(notebook), str(log), parameters=parameters, cwd=str(paths.root()), kernel_name="python3",
+        progress_bar=False, execution_timeout=seconds_per_cell,
+    )  # fmt: skip
+    with atomic_path(executed) as temporary:
+        shutil.copyfile(log, temporary)
+        _prepare_page(temporary)
+
+
+def _prepare_page(path: Path) -> None:
+    """Take out what belongs to this run and not to the page."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("remove-cell")
+        for output in cell.get("outputs", []):
+            if output.get("data", {}).pop(WIDGET, None) is not None:
+                output["data"]["text/html"] = NEEDS_KERNEL
+    nbformat.write(notebook, path)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--tier", default="laptop")
+@click.option("--profile", default="world")
+def main(name: str, tier: str, profile: str) -> None:
+    """Run notebooks/NAME.ipynb; the workflow calls this, one process a notebook."""
+    import papermill
+
+    run = paths.run_folder(tier, profile)
+    out = (run / "figures").relative_to(paths.root()).as_posix()
+    parameters = {"PROFILE": profile, "TIER": tier, "OUT": out}
+    log = run / "logs" / f"{name}.ipynb"
+    try:
+        run_notebook(paths.root() / "notebooks" / f"{name}.ipynb", run / "notebooks" / f"{name}.ipynb", log, parameters, SECONDS_PER_CELL[tier])
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except papermill.PapermillExecutionError as error:
+        where = log.relative_to(paths.root())
+        click.echo("\n".join(error.traceback), err=True)
+        click.echo(f"Error: {name} stopped in code cell {error.exec_count}: {error.ename}: {error.evalue}; the cell and its traceback are in {where}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

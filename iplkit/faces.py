@@ -1,0 +1,108 @@
+"""A stranger's eye: dlib's face detector and 68 landmarks, which never saw our world.
+
+dlib was trained on photographs, so what it finds in a render says that a face is there for others too. The landmark
+file lies in the package face_recognition_models, which is located and never imported.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from iplkit.errors import UserError
+from iplkit.images import to_uint8
+
+PREDICTOR = "shape_predictor_68_face_landmarks.dat"
+OUTER_CORNERS = (36, 45)  # of the two eyes, in dlib's order
+
+
+def predictor_path() -> Path:
+    """Where dlib's 68-landmark file stands.
+
+    Raises:
+        UserError: if the package that carries it is not installed.
+    """
+    spec = find_spec("face_recognition_models")
+    for folder in spec.submodule_search_locations if spec else ():
+        if (path := Path(folder) / "models" / PREDICTOR).is_file():
+            return path
+    raise UserError(f"landmarks need {PREDICTOR} from the package face_recognition_models; it is not installed")
+
+
+@lru_cache(maxsize=1)
+def _detector():
+    return _dlib().get_frontal_face_detector()
+
+
+@lru_cache(maxsize=1)
+def _predictor():
+    return _dlib().shape_predictor(str(predictor_path()))
+
+
+def _dlib():
+    try:
+        import dlib
+    except ImportError as error:
+        raise UserError("finding faces needs the module dlib (wheel dlib-bin); it is not installed") from error
+    return dlib
+
+
+@dataclass(frozen=True)
+class Face:
+    """What dlib found in one picture."""
+
+    box: tuple[int, int, int, int]  # left, top, right, bottom, pixels
+    landmarks: Tensor  # [68, 2], x and y in pixels
+
+
+def _pixels(image: Tensor) -> np.ndarray:
+    """``[3, H, W]`` in [-1, 1], or uint8, as dlib's ``[H, W, 3]`` bytes."""
+    if image.ndim != 3 or image.shape[0] != 3:
+        raise UserError(f"a face is looked for in an image [3, H, W]; got {tuple(image.shape)}")
+    if image.dtype != torch.uint8:
+        image = to_uint8(image[None])[0]
+    return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+
+
+def has_face(image: Tensor, upsample: int = 1) -> bool:
+    """Whether dlib's frontal detector finds a face; `find_face` without the landmarks."""
+    return len(_detector()(_pixels(image), upsample)) > 0
+
+
+def find_face(image: Tensor, upsample: int = 1) -> Face | None:
+    """The largest face that dlib's frontal detector finds, with its landmarks.
+
+    The detector was made for heads of 80 px and more; smaller ones need `upsample`.
+
+    Args:
+        image: ``[3, H, W]`` in [-1, 1], or uint8.
+        upsample: how many times the picture is doubled before the search; 1 is the usual.
+
+    Returns:
+        The face, or None.
+    """
+    pixels = _pixels(image)
+    boxes = _detector()(pixels, upsample)
+    if not boxes:
+        return None
+    box = max(boxes, key=lambda b: b.area())
+    points = [(p.x, p.y) for p in _predictor()(pixels, box).parts()]
+    return Face((box.left(), box.top(), box.right(), box.bottom()), torch.tensor(points, dtype=torch.float32))
+
+
+def landmark_error(found: Tensor, truth: Tensor) -> Tensor:
+    """Mean distance of the landmarks from the truth, in units of the distance between the outer eye corners.
+
+    Args:
+        found, truth: ``[..., 68, 2]`` in pixels; the unit is the truth's.
+
+    Returns:
+        ``[...]``; 0.08 is eight percent.
+    """
+    left, right = OUTER_CORNERS
+    unit = (truth[..., left, :] - truth[..., right, :]).norm(dim=-1)
+    return (found - truth).norm(dim=-1).mean(dim=-1) / unit

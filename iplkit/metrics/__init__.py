@@ -1,0 +1,1 @@
+"""Numbers about sets of images, computed from features and never from pixels."""

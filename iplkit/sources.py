@@ -1,0 +1,167 @@
+"""What a notebook is made of, read from its code without running it.
+
+The workflow needs to know which modules a notebook imports, which adapted generators it opens, and which figures,
+tables and records it writes and reads. All of it stands in the code as literals, so no second list can go stale.
+"""
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from iplkit import paths
+from iplkit.errors import UserError
+
+PARAMETERS = ("PROFILE", "TIER", "OUT")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One notebook: what goes in and what comes out.
+
+    Args:
+        notebook: its path.
+        modules: files of `iplkit` it imports, directly or through other modules.
+        adapted: (method, target) of every adapted generator it opens.
+        reads: records of other notebooks that it reads.
+        writes: figures and tables that it writes, in order.
+    """
+
+    notebook: Path
+    modules: tuple[Path, ...]
+    adapted: tuple[tuple[str, str], ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending: ``00_world``."""
+        return self.notebook.stem
+
+
+def read_source(notebook: Path) -> Source:
+    """Read a notebook's code.
+
+    Raises:
+        UserError: if it is missing or not a notebook, if its code cannot be parsed, or if a name is not a literal.
+    """
+    tree = _parse(notebook)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+    def literals(function: str, positions: tuple[int, ...]) -> list[tuple[str, ...]]:
+        found = [call for call in calls if _called(call) == function]
+        return list(dict.fromkeys(_literals(call, positions, function, notebook) for call in found))
+
+    return Source(
+        notebook,
+        modules_of_notebook(notebook),
+        tuple(literals("adapted_path", (0, 1))),
+        tuple(name for (name,) in literals("read_numbers", (0,))),
+        tuple(name for f in ("save_figure", "save_table") for (name,) in literals(f, (1,))),
+    )
+
+
+def modules_of_notebook(notebook: Path) -> tuple[Path, ...]:
+    """Files of `iplkit` that a notebook imports, directly or through other modules, sorted."""
+    return _closure(_imports(_parse(notebook), ""))
+
+
+def modules_of_module(name: str) -> tuple[Path, ...]:
+    """Files of `iplkit` that a module needs, itself among them, sorted."""
+    return _closure({name})
+
+
+def _closure(todo: set[str]) -> tuple[Path, ...]:
+    seen = set()
+    while todo:
+        name = todo.pop()
+        for path in _files(name):
+            if path not in seen:
+                seen.add(path)
+                todo |= _module_imports(path)
+    return tuple(sorted(seen))
+
+
+def code_cells(notebook: Path) -> list[dict]:
+    """The code cells of a notebook."""
+    return [cell for cell in read_notebook(notebook)["cells"] if cell["cell_type"] == "code"]
+
+
+def read_notebook(notebook: Path) -> dict:
+    """The notebook as plain JSON.
+
+    Raises:
+        UserError: if it is missing or not a notebook.
+    """
+    try:
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        for cell in content["cells"]:
+            cell["source"] = "".join(cell["source"])
+    except FileNotFoundError as error:
+        raise UserError(f"a notebook is needed at {notebook}; there is none") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{notebook} needs to be a notebook; it is not one") from error
+    return content
+
+
+def _parse(notebook: Path) -> ast.Module:
+    """All code cells as one program; lines for the shell and for IPython are left out."""
+    lines = [line for cell in code_cells(notebook) for line in [*cell["source"].splitlines(), ""]]
+    try:
+        return ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in lines))
+    except SyntaxError as error:
+        raise UserError(f"{notebook.name} needs code that Python can parse; {error.msg}: {(error.text or '').strip()}") from error
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _literals(call: ast.Call, positions: tuple[int, ...], function: str, notebook: Path) -> tuple[str, ...]:
+    values = [call.args[p] if p < len(call.args) else None for p in positions]
+    if not all(isinstance(v, ast.Constant) and isinstance(v.value, str) for v in values):
+        raise UserError(f"{notebook.name} needs names given to {function} as literal strings; line is: {ast.unparse(call)[:80]}")
+    return tuple(v.value for v in values)
+
+
+@cache
+def _module_imports(path: Path) -> set[str]:
+    package = ".".join(path.relative_to(_package().parent).parent.parts)
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    names = _imports(tree, package)
+    if "import_module" in text:  # modules named in strings, as "iplkit.nets.judge:load_judge"
+        strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        names |= {match[0] for text in strings if (match := re.match(r"iplkit(\.\w+)+", text))}
+    if "pkgutil" in text:  # a folder of plugs: all of them may be used
+        names |= {f"{package}.{other.stem}" for other in path.parent.glob("*.py")}
+    return names
+
+
+def _imports(tree: ast.Module, package: str) -> set[str]:
+    """Names of modules of ours that the code imports, also inside functions."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            up = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*up, *([node.module] if node.module else [])])
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == "iplkit"}
+
+
+def _files(name: str) -> list[Path]:
+    """Files of a module and of the packages it lies in; none for a name that is no module."""
+    parts = name.split(".")[1:]
+    candidates = [_package().joinpath(*parts[:k], "__init__.py") for k in range(len(parts) + 1)]
+    if parts:
+        candidates.append(_package().joinpath(*parts[:-1], f"{parts[-1]}.py"))
+    return [path for path in candidates if path.is_file()]
+
+
+def _package() -> Path:
+    return Path(__file__).resolve().parent

@@ -1,0 +1,97 @@
+"""The book's source as it is built: executed notebooks and fresh figures at the paths the repository gives them."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from iplkit import paths
+from iplkit.errors import UserError
+
+FRAME = ("_config.yml", "_toc.yml", "book", "figures")  # copied as they are
+
+
+def stage_folder() -> Path:
+    """Where the book is put together."""
+    return paths.root() / "_build" / "stage"
+
+
+def first_page() -> Path:
+    """Where the built book begins."""
+    return stage_folder() / "_build" / "html" / "index.html"
+
+
+def contents(tier: str, profile: str) -> dict[str, Path]:
+    """Every file of the staged tree, relative path -> the file that goes there; later sources win.
+
+    Notebooks that have not run are staged as they are, without outputs.
+    """
+    root, run = paths.root(), paths.run_folder(tier, profile)
+    found = {}
+    for name in FRAME:
+        found |= _files(root / name, root)
+    found |= _files(root / "notebooks", root)
+    found |= _files(run / "notebooks", run)
+    found |= _files(run / "figures", run)
+    return found
+
+
+def stage(tier: str, profile: str) -> Path:
+    """Bring the staged tree up to date; a file whose bytes are right is not touched, so that Sphinx rebuilds little.
+
+    Returns:
+        The staged tree.
+    """
+    folder, wanted = stage_folder(), contents(tier, profile)
+    for relative, source in wanted.items():
+        target = folder / relative
+        if not target.is_file() or target.read_bytes() != source.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    for relative in set(_files(folder, folder)) - set(wanted):
+        if not relative.startswith("_build/"):
+            (folder / relative).unlink()
+    return folder
+
+
+def build_book(tier: str = "laptop", profile: str = "world") -> Path:
+    """Stage and build the book; a warning is an error.
+
+    Returns:
+        The first page.
+
+    Raises:
+        UserError: if the build fails; its messages are printed before.
+    """
+    folder = stage(tier, profile)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going", "--quiet"]
+    done = subprocess.run(command, cwd=paths.root(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        click.echo(done.stdout + done.stderr, err=True)
+        raise UserError("the book needs pages that build without a warning; see the messages above")
+    return first_page()
+
+
+def _files(top: Path, base: Path) -> dict[str, Path]:
+    """All files under `top`, or `top` itself, by their path from `base`; hidden ones and caches left out."""
+    found = [top] if top.is_file() else sorted(top.rglob("*")) if top.is_dir() else []
+    relative = {path.relative_to(base).as_posix(): path for path in found if path.is_file()}
+    return {name: path for name, path in relative.items() if not any(p.startswith(".") or p == "__pycache__" for p in name.split("/"))}
+
+
+@click.command()
+@click.option("--tier", default="laptop")
+@click.option("--profile", default="world")
+def main(tier: str, profile: str) -> None:
+    """Stage and build the book; the workflow calls this."""
+    try:
+        build_book(tier, profile)
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""StyleGAN2: generator, discriminator, style space and checkpoints."""

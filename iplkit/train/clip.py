@@ -1,0 +1,245 @@
+"""How the world's CLIP was trained: contrastive, with soft and with withheld judgments.
+
+Radford et al. 2021, Sec. 2.3, with three changes that a small world needs. (1) Many captions of a batch are true of
+many pictures: the target of a picture is every caption that is true of it, and a pair of which truth cannot be said is
+left out. (2) A blend is as much of a domain as its share says, so similarity keeps rising up to the pure style and half
+a style does not satisfy. (3) Parts of a picture are hidden while training, so every part has to show the style.
+
+Axis letters: N pictures, M captions, L tokens.
+"""
+
+from contextlib import nullcontext
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from iplkit.clip.model import build_world_clip, compact_ids, save_clip, to_compact
+from iplkit.clip.text import CONTEXT_LENGTH, EOT_ID, PAD_ID, SOT_ID, token_list
+from iplkit.clip.towers import Clip
+from iplkit.errors import UserError
+from iplkit.train import augment
+from iplkit.train.common import LossOfStep, Phase, Recipe
+from iplkit.train.pool import FLAGS, Pool, PoolSettings
+from iplkit.world.captions import CLASSES, KEPT_TEMPLATES, ZERO_SHOT, Caption, agreement, all_texts, bare_captions, draw_captions, vocabulary
+from iplkit.world.domains.catalog import DOMAINS
+from iplkit.world.predicates import predicate_index, truth
+
+LARGEST_SCALE = 100.0  # of the logits, as in CLIP
+
+
+class KeepSome(nn.Module):
+    """While training, show the tower a random part of the patches, always with the class token.
+
+    Li et al. 2023, "Scaling Language-Image Pre-training via Masking". Set `generator` before each step.
+    """
+
+    def __init__(self, kept: float):
+        super().__init__()
+        self.kept = kept
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Tokens ``[N, 1 + patches, D]`` -> ``[N, 1 + kept patches, D]``."""
+        if not self.training:
+            return x
+        n, patches = len(x), x.shape[1] - 1
+        order = torch.rand(n, patches, generator=self.generator).argsort(1)[:, : round(self.kept * patches)]
+        picked = torch.gather(x[:, 1:], 1, order[..., None].expand(-1, -1, x.shape[2]).to(x.device))
+        return torch.cat([x[:, :1], picked], dim=1)
+
+
+@cache
+def _word_tokens(word: str) -> tuple[int, ...]:
+    return tuple(token_list(word))
+
+
+def quick_ids(texts: list[str]) -> Tensor:
+    """The same ids as `iplkit.clip.text.tokenize`, word by word with a memory, ``[M, 77]``."""
+    ids = torch.full((len(texts), CONTEXT_LENGTH), PAD_ID)
+    for row, text in zip(ids, texts):
+        tokens = [SOT_ID, *(t for word in text.split() for t in _word_tokens(word)), EOT_ID]
+        row[: len(tokens)] = torch.tensor(tokens)
+    return ids
+
+
+def attention_for(device: str):
+    """On a CPU the plain form of attention is faster backwards, for short rows."""
+    return sdpa_kernel(SDPBackend.MATH) if device == "cpu" else nullcontext()
+
+
+def soft_contrastive_loss(logits: Tensor, weight: Tensor, unsure: Tensor) -> Tensor:
+    """Cross-entropy both ways between logits and soft truth.
+
+    Args:
+        logits: ``[N, M]``.
+        weight: how true each caption is of each picture, ``[N, M]`` in [0, 1]; see `captions.agreement`.
+        unsure: pairs to leave out, ``[N, M]`` bool.
+    """
+    logits = logits.masked_fill(unsure, -1e4)
+
+    def one_way(values: Tensor, true: Tensor) -> Tensor:
+        total = true.sum(dim=1, keepdim=True)
+        rows = -(true / total.clamp_min(1e-6) * values.log_softmax(dim=1)).sum(dim=1)
+        return rows[total[:, 0] > 1e-6].mean()
+
+    return (one_way(logits, weight) + one_way(logits.T, weight.T)) / 2
+
+
+def disturb(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Crop, shift, blur, tint, noise: no single spot may decide."""
+    images = augment.crop(images, generator, 0.75)
+    images = augment.soften(images, generator, 0.3)
+    images = augment.tint(images, generator, 0.08)
+    return augment.grain(images, generator, 0.10)
+
+
+def say(pool: Pool, rows: Tensor, generator: torch.Generator) -> tuple[list[Caption], Tensor, Tensor]:
+    """Captions for a batch, with their truth for every picture of it.
+
+    One caption a picture (a blend's names either of its domains, as often as its share says), a second one for each
+    photo, and one bare caption a domain.
+
+    Returns:
+        M captions, weight and unsure as of `captions.agreement`.
+    """
+    two, share = pool.classes(rows)
+    said = truth(pool.factors(rows))
+    named_second = torch.rand(len(rows), generator=generator) < share
+    chosen = torch.where(named_second, two[:, 1], two[:, 0]).tolist()
+    others = torch.where(named_second, two[:, 0], two[:, 1]).tolist()
+    names, rest = [CLASSES[k] for k in chosen], [CLASSES[k] if k != c else None for k, c in zip(others, chosen)]
+    claims = draw_captions(said, names, generator, rest)
+    photos = ((two == 0).all(dim=1)).nonzero().flatten()
+    claims += draw_captions(said[photos], ["photo"] * len(photos), generator)
+    claims += bare_captions(generator)
+    return claims, *agreement(said, pool.shares(rows), claims)
+
+
+def begin(model: Clip, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
+    """Phase settings: "kept", the share of patches shown; "epsilon", the strength of hardening, 0 for none."""
+    pool = pools["pool"]
+    device = next(model.parameters()).device
+    kept, epsilon = phase.settings.get("kept", 1.0), phase.settings.get("epsilon", 0.0)
+    keep = model.model.visual.patch_dropout = KeepSome(kept) if kept < 1 else nn.Identity()
+    table = torch.tensor(model.token_ids)
+
+    def loss_of(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        keep.generator = generator
+        rows = pool.rows(step, phase.batch, phase.seed)
+        images = disturb(pool.images(rows), generator).to(device)
+        claims, weight, unsure = say(pool, rows, generator)
+        ids = to_compact(quick_ids([c.text for c in claims]), table).to(device)
+        weight, unsure = weight.to(device), unsure.to(device)
+        with attention_for(device.type):
+            text = F.normalize(model.encode_text(ids).float(), dim=-1)
+            scale = model.scale.clamp(max=LARGEST_SCALE)
+            if epsilon > 0:
+                images = harden(model, images, scale * text, weight, unsure, epsilon)
+            image = F.normalize(model.encode_image(images).float(), dim=-1)
+        loss = soft_contrastive_loss(scale * image @ text.T, weight, unsure)
+        return loss, {"scale": float(scale)}
+
+    return loss_of
+
+
+def harden(model: Clip, images: Tensor, text: Tensor, weight: Tensor, unsure: Tensor, epsilon: float) -> Tensor:
+    """Change half of the pictures by the one small step that misleads the model most.
+
+    Goodfellow et al. 2015, "Explaining and Harnessing Adversarial Examples", Sec. 4. A model that resists it has
+    gradients that look like the thing itself, which is what steering by a CLIP needs.
+
+    Args:
+        images: ``[N, 3, H, W]`` in [-1, 1]; the first half is changed.
+        text: scaled unit text features, ``[M, E]``.
+        weight, unsure: truth, ``[N, M]``.
+        epsilon: size of the step in pixel values.
+    """
+    half = len(images) // 2
+    attacked = images[:half].detach().requires_grad_()
+    image = F.normalize(model.encode_image(attacked).float(), dim=-1)
+    loss = soft_contrastive_loss(image @ text.detach().T, weight[:half], unsure[:half])
+    (gradient,) = torch.autograd.grad(loss, attacked)
+    return torch.cat([(attacked + epsilon * gradient.sign()).detach(), images[half:]])
+
+
+@torch.no_grad()
+def image_features(model: Clip, pool: Pool, rows: Tensor) -> Tensor:
+    """Unit features of pictures of a pool, ``[N, E]``."""
+    device = next(model.parameters()).device
+    parts = [model.encode_image(pool.images(r).to(device)).float().cpu() for r in rows.split(128)]
+    return F.normalize(torch.cat(parts), dim=-1)
+
+
+@torch.no_grad()
+def phrase_features(model: Clip, phrases, templates=KEPT_TEMPLATES) -> Tensor:
+    """Unit means over templates, one row a phrase, ``[K, E]``; works for compact and for full models."""
+    out = []
+    for phrase in phrases:
+        ids = quick_ids([t.format(phrase) for t in templates])
+        ids = to_compact(ids, torch.tensor(model.token_ids)) if model.is_compact else ids
+        features = F.normalize(model.encode_text(ids.to(next(model.parameters()).device)).float().cpu(), dim=-1)
+        out.append(F.normalize(features.mean(0), dim=0))
+    return torch.stack(out)
+
+
+def check(model: Clip, pools: dict[str, Pool]) -> dict[str, float]:
+    """Zero-shot accuracies with the kept templates on held-out pictures, and how similarity follows a blend's share."""
+    pool = pools["pool"]
+    rows = pool.test
+    pure = rows[pool.flags(rows) == FLAGS.index("pure")]
+    features, domain = image_features(model, pool, pure), pool.classes(pure)[0][:, 0]
+    words = phrase_features(model, ZERO_SHOT["domain"])
+    scores = {"zero-shot domain": _balanced((features @ words.T).argmax(1), domain)}
+    photo = domain == 0
+    said = truth(pool.factors(pure[photo]))
+    for question, answers in ZERO_SHOT.items():
+        if question == "domain":
+            continue
+        right = said[:, [predicate_index(name) for name in answers.values()]] == 1
+        sure = right.sum(1) == 1
+        called = (features[photo] @ phrase_features(model, answers).T).argmax(1)
+        scores[f"zero-shot {question}"] = _balanced(called[sure], right[sure].float().argmax(1))
+    return scores | _blend_scores(model, pool, rows, words)
+
+
+def _blend_scores(model: Clip, pool: Pool, rows: Tensor, words: Tensor) -> dict[str, float]:
+    rows = rows[pool.flags(rows) == FLAGS.index("blend")]
+    if len(rows) == 0:
+        return {}
+    two, share = pool.classes(rows)
+    similarity = (image_features(model, pool, rows) * words[two[:, 1]]).sum(1)
+    each = [_rank_correlation(share[two[:, 1] == k], similarity[two[:, 1] == k]) for k in range(1, len(DOMAINS)) if (two[:, 1] == k).sum() > 4]
+    return {"Spearman of share, mean of domains": sum(each) / len(each)} if each else {}
+
+
+def _rank_correlation(x: Tensor, y: Tensor) -> float:
+    ranks = torch.stack([v.argsort().argsort().double() for v in (x, y)])
+    return float(torch.corrcoef(ranks)[0, 1])
+
+
+def _balanced(called: Tensor, true: Tensor) -> float:
+    each = [(called[true == k] == k).float().mean() for k in true.unique()]
+    return float(torch.stack(each).mean()) if each else float("nan")
+
+
+def build() -> Clip:
+    """The untrained model with the token rows of the grammar."""
+    return build_world_clip(token_ids=compact_ids(all_texts()), seed=15)
+
+
+def save(path, model: Clip, metadata: dict, dtype=None) -> None:
+    """Write the model; it will accept the words of the grammar and no others."""
+    if not model.is_compact:
+        raise UserError("the training needs a compact CLIP; got a full one")
+    save_clip(path, model, words=vocabulary(), metadata=metadata, dtype=dtype)
+
+
+PHASES = (
+    Phase("parts", steps=4000, lr=1e-3, seed=15, batch=128, warmup=200, share=0.65, weight_decay=0.05, settings={"kept": 0.5}),
+    Phase("whole", steps=1500, lr=4e-4, seed=16, batch=128, share=0.35, weight_decay=0.05),
+    Phase("harden", steps=0, lr=2e-4, seed=17, batch=128, share=0.35, weight_decay=0.05, settings={"epsilon": 0.03}),
+)
+RECIPE = Recipe("clip", PHASES, build, {"pool": PoolSettings()}, begin, check, save)

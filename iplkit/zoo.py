@@ -1,0 +1,209 @@
+"""Every model by its name: which file, whose, how large, what for. Nothing is downloaded, and every file is checked.
+
+Two profiles say which models are meant. "world" is shipped inside the package. "paper" is the published networks,
+whose files a reader has and puts into the folder that the environment variable IPLKIT_PAPER_WEIGHTS names.
+"""
+
+import difflib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from torch import nn
+
+from iplkit.errors import UserError
+from iplkit.weights import atomic_path, file_kind, sha256
+
+SHIPPED = Path(__file__).parent / "shipped"
+PAPER_FOLDER = "IPLKIT_PAPER_WEIGHTS"
+HASHES = "hashes.json"
+ADAPTED = "adapted"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of a profile."""
+
+    name: str
+    file: str  # inside the profile's folder
+    loader: str  # "module:function" of path -> module; empty where no code reads the file yet
+    license: str
+    purpose: str
+
+
+_GENERATOR = "iplkit.stylegan2.checkpoints:load_generator"
+WORLD = (
+    Entry("generator", "generator.safetensors", _GENERATOR, "MIT", "draws portraits of the domain photo"),
+    Entry("clip", "clip.safetensors", "iplkit.clip.model:load_clip", "MIT", "compares portraits with captions; steers adaptation"),
+    Entry("critic", "critic.safetensors", "iplkit.nets.critic:load_critic", "MIT", "serves losses: discriminator, perceptual term"),
+    Entry("judge", "judge.safetensors", "iplkit.nets.judge:load_judge", "MIT", "stands in for Inception: printed numbers, never a loss"),
+    Entry("identity", "identity.safetensors", "iplkit.nets.identity:load_identity", "MIT", "tells whether two portraits show one person"),
+    Entry("fit", "fit.safetensors", "iplkit.world.fit:load_fit", "MIT", "first guess of a portrait's factors, refined by the renderer"),
+)
+PAPER = (
+    Entry("generator", "stylegan2-ffhq-config-f.pt", _GENERATOR, "NVIDIA, non-commercial", "FFHQ at 1024 px, rosinality layout"),
+    Entry("clip", "ViT-B-32.pt", "iplkit.zoo:load_paper_clip", "MIT", "OpenAI's CLIP ViT-B/32"),
+    Entry("identity", "model_ir_se50.pth", "", "research only", "ArcFace IR-SE50"),
+    Entry("judge", "pt_inception-2015-12-05-6726825d.pth", "", "Apache-2.0", "Inception of FID and IS"),
+)
+PROFILES = {"world": WORLD, "paper": PAPER}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a refusal: what is close to `word` among the known ones, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    if close:
+        return f"the nearest known are {', '.join(close)}"
+    return f"known are {', '.join(known)}" if known else "none is known yet"
+
+
+def entries(profile: str = "world") -> tuple[Entry, ...]:
+    """All models of a profile.
+
+    Raises:
+        UserError: if there is no such profile.
+    """
+    if profile not in PROFILES:
+        raise UserError(f"profile must be one of {', '.join(PROFILES)}; got {profile!r}")
+    return PROFILES[profile]
+
+
+def entry(name: str, profile: str = "world") -> Entry:
+    """The model called `name`.
+
+    Raises:
+        UserError: if the profile has no such model; the nearest names are given.
+    """
+    found = {e.name: e for e in entries(profile)}
+    if name not in found:
+        raise UserError(f"profile {profile} has no model {name!r}; {nearest(name, found)}")
+    return found[name]
+
+
+def path_of(name: str, profile: str = "world", folder: Path | None = None) -> Path:
+    """Where a model's file stands, or would stand.
+
+    Args:
+        name: see `entry`.
+        profile: "world" or "paper".
+        folder: look here; None takes the package's folder, or the one that IPLKIT_PAPER_WEIGHTS names.
+
+    Raises:
+        UserError: profile "paper" without a folder.
+    """
+    file = entry(name, profile).file
+    if folder is not None:
+        return Path(folder) / file
+    if profile == "world":
+        return SHIPPED / file
+    if not os.environ.get(PAPER_FOLDER):
+        raise UserError(f"the paper's {name} needs the file {file} in the folder that {PAPER_FOLDER} names; {PAPER_FOLDER} is not set")
+    return Path(os.environ[PAPER_FOLDER]) / file
+
+
+def hashes(folder: Path | None = None) -> dict[str, str]:
+    """File (relative to the shipped folder, with /) -> SHA-256, as committed; empty before anything is shipped."""
+    path = Path(folder or SHIPPED) / HASHES
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def record_hashes(folder: Path | None = None) -> dict[str, str]:
+    """Hash every shipped file anew and write the list; the last step of `make models`."""
+    folder = Path(folder or SHIPPED)
+    found = {p.relative_to(folder).as_posix(): sha256(p) for p in sorted(folder.rglob("*.safetensors")) if p.name[0] != "."}
+    with atomic_path(folder / HASHES) as temporary:
+        temporary.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return found
+
+
+def check_file(file: str, folder: Path | None = None) -> Path:
+    """Path of a shipped file whose bytes are the committed ones.
+
+    Raises:
+        UserError: missing, without a committed hash, or with another one.
+    """
+    path = Path(folder or SHIPPED) / file
+    kind = file_kind(path)  # refuses a missing file
+    wanted = hashes(folder).get(file)
+    if wanted is None:
+        raise UserError(f"{file} needs a line in {HASHES}; there is none, so its origin is unknown")
+    if (found := sha256(path)) != wanted:
+        raise UserError(f"{file} needs SHA-256 {wanted}; the file there ({kind}) has {found}")
+    return path
+
+
+def load_paper_clip(path: Path) -> nn.Module:
+    """OpenAI's ViT-B/32 from a reader's file."""
+    from iplkit.clip.model import load_open_clip
+
+    return load_open_clip("ViT-B-32-quickgelu", path)
+
+
+def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Module:
+    """The model called `name`, ready to use: evaluation mode, no gradients for its weights.
+
+    Args:
+        name: see `entries`.
+        profile: "world" or "paper".
+        folder: where to look; None is the profile's own place.
+
+    Raises:
+        UserError: unknown name or profile; a file that is missing, damaged, of another kind, or has another hash.
+    """
+    found = entry(name, profile)
+    path = path_of(name, profile, folder)
+    if profile == "paper" and not path.is_file():
+        raise UserError(f"the paper's {name} needs the file {found.file}; there is none in {path.parent}")
+    if not found.loader:
+        raise UserError(f"the paper's {name} needs code that reads {found.file}; iplkit has none yet")
+    if profile == "world":
+        check_file(found.file, folder)
+    module, function = found.loader.split(":")
+    return getattr(import_module(module), function)(path).eval().requires_grad_(False)
+
+
+def adapted_names(folder: Path | None = None) -> list[str]:
+    """Names of the shipped adapted generators, such as "nada-sketch"."""
+    return sorted(p.stem for p in (Path(folder or SHIPPED) / ADAPTED).glob("*.safetensors") if p.name[0] != ".")
+
+
+def adapted(name: str, folder: Path | None = None) -> nn.Module:
+    """An adapted generator: the shipped generator plus its stored difference.
+
+    Args:
+        name: see `adapted_names`.
+        folder: the shipped folder; None is the package's own.
+
+    Raises:
+        UserError: unknown name, damaged file, or a difference that belongs to another generator.
+    """
+    from iplkit.differences import apply_difference
+
+    if name not in (known := adapted_names(folder)):
+        raise UserError(f"there is no adapted generator {name!r}; {nearest(name, known)}")
+    path = check_file(f"{ADAPTED}/{name}.safetensors", folder)
+    generator = load("generator", folder=folder)
+    return apply_difference(path, generator, base=hashes(folder)[entry("generator").file]).eval().requires_grad_(False)
+
+
+def table(profile: str = "world", folder: Path | None = None) -> list[dict]:
+    """One row a model: name, file, bytes (None if absent), sha256 (None if unknown), license, purpose."""
+    known, rows = hashes(folder) if profile == "world" else {}, []
+    for found in entries(profile):
+        base = folder or (SHIPPED if profile == "world" else os.environ.get(PAPER_FOLDER))
+        path = Path(base) / found.file if base else None
+        size = path.stat().st_size if path and path.is_file() else None
+        rows.append({"name": found.name, "file": found.file, "bytes": size, "sha256": known.get(found.file)}
+                    | {"license": found.license, "purpose": found.purpose})
+    return rows
+
+
+def shipped_bytes(folder: Path | None = None) -> dict[str, int]:
+    """Bytes of the shipped base models together, and of the adapted differences together."""
+    folder = Path(folder or SHIPPED)
+    places = {"base": folder, "adapted": folder / ADAPTED}
+    return {name: sum(p.stat().st_size for p in place.glob("*.safetensors")) for name, place in places.items()}
