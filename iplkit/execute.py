@@ -12,6 +12,7 @@ from iplkit.sources import PARAMETERS, read_notebook
 from iplkit.weights import atomic_path
 
 SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
+KERNEL_SECONDS = 600  # a busy machine takes its time to start a kernel
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NEEDS_KERNEL = '<p class="needs-kernel">Here a running notebook shows controls. Open it in Jupyter to move them.</p>'
 
@@ -55,7 +56,7 @@ def run_notebook(notebook: Path, executed: Path, log: Path, parameters: dict, se
     log.parent.mkdir(parents=True, exist_ok=True)
     papermill.execute_notebook(
         str(notebook), str(log), parameters=parameters, cwd=str(paths.root()), kernel_name="python3",
-        progress_bar=False, execution_timeout=seconds_per_cell,
+        progress_bar=False, execution_timeout=seconds_per_cell, start_timeout=KERNEL_SECONDS,
     )  # fmt: skip
     with atomic_path(executed) as temporary:
         shutil.copyfile(log, temporary)

@@ -7,7 +7,6 @@ One table, `jobs`, drives everything: Snakemake decides from it what must run ag
 import difflib
 import fcntl
 import json
-import os
 import re
 import shlex
 import shutil
@@ -25,10 +24,9 @@ import yaml
 from iplkit import paths
 from iplkit.errors import UserError
 from iplkit.sources import Source, modules_of_module, read_source
-from iplkit.stage import FRAME, first_page
+from iplkit.stage import FRAME, environment, first_page
 
 GUESS = {"adapt": 90.0, "notebook": 20.0, "book": 20.0}  # seconds, until a first run has measured them
-THREADS = "1"  # in each job; jobs run side by side, and one thread makes the same bytes on the same machine
 
 
 @dataclass(frozen=True)
@@ -257,7 +255,7 @@ def _arguments(targets: list[Job], tier: str, profile: str, workers: int, force:
 def _snakemake(targets: list[Job], tier: str, profile: str, workers: int, force: bool, *more: str) -> subprocess.CompletedProcess:
     arguments = _arguments(targets, tier, profile, workers, force)
     arguments[3:3] = more
-    return subprocess.run(arguments, cwd=paths.root(), env=_environment(), capture_output=True, text=True, check=False)
+    return subprocess.run(arguments, cwd=paths.root(), env=environment(), capture_output=True, text=True, check=False)
 
 
 def _snakemake_log() -> Path:
@@ -269,7 +267,7 @@ def _start_snakemake(targets: list[Job], tier: str, profile: str, workers: int, 
     """Snakemake with our jobs' lines on its standard output and its own words in a file."""
     with open(_snakemake_log(), "w") as log:
         process = subprocess.Popen(
-            _arguments(targets, tier, profile, workers, force), cwd=paths.root(), env=_environment(),
+            _arguments(targets, tier, profile, workers, force), cwd=paths.root(), env=environment(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
         )  # fmt: skip
         try:
@@ -279,12 +277,6 @@ def _start_snakemake(targets: list[Job], tier: str, profile: str, workers: int, 
             process.terminate()
             process.wait()
             raise
-
-
-def _environment() -> dict[str, str]:
-    threads = {name: THREADS for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    path = os.pathsep.join([str(paths.root()), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | threads | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager

@@ -164,4 +164,6 @@ def _files(name: str) -> list[Path]:
 
 
 def _package() -> Path:
-    return Path(__file__).resolve().parent
+    """The package of the repository at hand, or else the one that runs."""
+    here = paths.root() / "iplkit"
+    return here if here.is_dir() else Path(__file__).resolve().parent

@@ -1,5 +1,6 @@
 """The book's source as it is built: executed notebooks and fresh figures at the paths the repository gives them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,15 @@ from iplkit import paths
 from iplkit.errors import UserError
 
 FRAME = ("_config.yml", "_toc.yml", "book", "figures")  # copied as they are
+
+THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
+
+
+def environment() -> dict[str, str]:
+    """Variables for the processes that this package starts: they import this very package, on one thread each."""
+    threads = {name: THREADS for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    path = os.pathsep.join([str(paths.root()), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return os.environ | threads | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def stage_folder() -> Path:
@@ -67,7 +77,7 @@ def build_book(tier: str = "laptop", profile: str = "world") -> Path:
     """
     folder = stage(tier, profile)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going", "--quiet"]
-    done = subprocess.run(command, cwd=paths.root(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=paths.root(), env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         click.echo(done.stdout + done.stderr, err=True)
         raise UserError("the book needs pages that build without a warning; see the messages above")

@@ -37,7 +37,7 @@ def loss_of_readout(out: Readout, shares: Tensor, factors: Tensor, kind: Tensor,
     weight = is_person.float() / is_person.float().sum().clamp_min(1)
     factor = 12 * ((out.factors - factors).square().mean(dim=1) * weight).sum()  # 12: a uniform factor has variance 1/12
     kind = (F.cross_entropy(out.kinds_logits, kind, reduction="none") * weight).sum()
-    numbers = {"domain": float(domain), "factor": float(factor), "kind": float(kind)}
+    numbers = {"domain": float(domain.detach()), "factor": float(factor.detach()), "kind": float(kind.detach())}
     return domain + 2 * factor + 0.3 * kind, numbers
 
 

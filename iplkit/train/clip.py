@@ -19,7 +19,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from iplkit.clip.model import build_world_clip, compact_ids, save_clip, to_compact
 from iplkit.clip.text import CONTEXT_LENGTH, EOT_ID, PAD_ID, SOT_ID, token_list
 from iplkit.clip.towers import Clip
-from iplkit.errors import UserError
 from iplkit.train import augment
 from iplkit.train.common import LossOfStep, Phase, Recipe
 from iplkit.train.pool import FLAGS, Pool, PoolSettings
@@ -140,7 +139,7 @@ def begin(model: Clip, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
                 images = harden(model, images, scale * text, weight, unsure, epsilon)
             image = F.normalize(model.encode_image(images).float(), dim=-1)
         loss = soft_contrastive_loss(scale * image @ text.T, weight, unsure)
-        return loss, {"scale": float(scale)}
+        return loss, {"scale": float(scale.detach())}
 
     return loss_of
 
@@ -232,8 +231,6 @@ def build() -> Clip:
 
 def save(path, model: Clip, metadata: dict, dtype=None) -> None:
     """Write the model; it will accept the words of the grammar and no others."""
-    if not model.is_compact:
-        raise UserError("the training needs a compact CLIP; got a full one")
     save_clip(path, model, words=vocabulary(), metadata=metadata, dtype=dtype)
 
 

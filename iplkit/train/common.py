@@ -206,6 +206,8 @@ class Training:
             if now - kept > 60:
                 self.checkpoint()
                 kept = now
+        if window:
+            self._log(phase, window)
         record = asdict(phase) | {"steps": self.state["step"], "seconds": round(self.state["seconds"], 1)}
         self.done.append(record)
 
@@ -215,13 +217,13 @@ class Training:
         with fast(self.device):
             loss, numbers = loss_of(step, step_generator(phase.seed, step))
         if not bool(loss.isfinite()):
-            raise UserError(f"{self.recipe.name} needs a finite loss; at step {step} of phase {phase.name} it is {float(loss)}")
+            raise UserError(f"{self.recipe.name} needs a finite loss; at step {step} of phase {phase.name} it is {float(loss.detach())}")
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         follow(self.average, self.model, phase.ema, step)
-        return numbers | {"loss": float(loss), "lr": self.optimizer.param_groups[0]["lr"]}
+        return numbers | {"loss": float(loss.detach()), "lr": self.optimizer.param_groups[0]["lr"]}
 
     def _log(self, phase: Phase, window: list[dict]) -> None:
         means = {name: sum(w[name] for w in window) / len(window) for name in window[0]}

@@ -1,8 +1,8 @@
 """Train the shipped StyleGAN2: a warm start on pairs, then adversarial training.
 
-Three phases. *mapping*: w must hold the world's uniform numbers, linearly. *pairs*: the synthesis network learns to draw
-the photo that belongs to each code (L1 on the picture, its gradients and, when there is one, the critic's features).
-*adversarial*: a discriminator that has seen only photos sharpens what regression left soft (non-saturating loss, lazy R1,
+Four phases. *mapping*: w must hold the world's uniform numbers, linearly. *pairs*: the synthesis network learns to draw
+the photo that belongs to each code (L1 on the picture and its gradients). *details*: the same, and the critic's features
+of the picture must agree too. *adversarial*: a discriminator that has seen only photos sharpens what regression left soft (non-saturating loss, lazy R1,
 style mixing, EMA); the pair loss stays on with a small weight.
 """
 
@@ -10,18 +10,22 @@ import copy
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iplkit import zoo
+from iplkit.errors import UserError
 from iplkit.images import from_uint8
+from iplkit.nets.critic import load_critic
 from iplkit.stylegan2.checkpoints import save_generator
 from iplkit.stylegan2.discriminator import Discriminator, r1_penalty
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
-from iplkit.train.people import Pool, uniform_of
+from iplkit.train.common import curve, processor
+from iplkit.train.people import Pool, codes, directions, uniform_of
 from iplkit.weights import atomic_path
 from iplkit.world.factors import NUM_FACTORS
 
@@ -39,10 +43,11 @@ class Phase:
     seed: int
 
 
-RECIPE = (
-    Phase("mapping", 2400, 1024, 0.2, 1),
-    Phase("pairs", 6000, 32, 2.5e-3, 2),
-    Phase("adversarial", 3000, 24, 1.5e-3, 3),
+PHASES = (
+    Phase("mapping", 1200, 1024, 0.15, 1),
+    Phase("pairs", 4000, 16, 2.5e-3, 2),
+    Phase("details", 12000, 16, 2e-3, 3),
+    Phase("adversarial", 2000, 16, 1e-3, 4),
 )
 
 
@@ -93,7 +98,7 @@ class Trainer:
     """State of one training: networks, optimizers, counters; saves itself and goes on where it stopped.
 
     Args:
-        folder: where state and log live (ignored by git, may be lost).
+        cache: ignored folder in which pool, state and log live.
         steps: run every phase for so many steps instead of the recipe's (CI uses 20).
         pool_size: how many pairs are drawn.
         critic: for the feature loss, or None.
@@ -101,8 +106,8 @@ class Trainer:
 
     PAIR_WEIGHT, R1_GAMMA, R1_EVERY, MIXING = 4.0, 2.0, 16, 0.3
 
-    def __init__(self, folder, *, config=CONFIG, recipe=RECIPE, steps: int | None = None, pool_size: int = 38400, critic=None):
-        self.folder = Path(folder)
+    def __init__(self, cache: Path, *, config=CONFIG, recipe=PHASES, steps: int | None = None, pool_size: int = 38400, critic=None):
+        self.folder = Path(cache) / "generator"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = config
         self.recipe = [p if steps is None else Phase(p.name, steps, min(p.batch, 64), p.lr, p.seed) for p in recipe]
@@ -111,18 +116,19 @@ class Trainer:
         self.g_ema = copy.deepcopy(self.net).requires_grad_(False)
         self.d = Discriminator(config.size, config.channels, seed=8).to(memory_format=torch.channels_last)
         self.features = critic_features(critic) if critic is not None else None
-        self.pool = Pool(self.folder.parent.parent / "photos", pool_size, config.size, 1)
+        self.pool = Pool(Path(cache) / "photos", pool_size, config.size, 1)
         self.done: dict[str, int] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        self.seconds = 0.0
+        self.seconds: dict[str, float] = {}
 
     def run(self, only: str | None = None, say=print) -> None:
         """All phases that are not finished, in order."""
         self.load()
-        self.pool.fill()
-        self.z, self.images = self.pool.load()
         for phase in self.recipe:
             if only in (None, phase.name):
+                if phase.name != "mapping":
+                    self.pool.fill(self.net.mapping)
+                    self.z, self.images = self.pool.load()
                 self._phase(phase, say)
 
     def _phase(self, phase: Phase, say) -> None:
@@ -141,7 +147,7 @@ class Trainer:
                 self._report(phase, i + 1, log, (time.time() - t0) / (i + 1 - begin), say)
             if time.time() - saved > 120 or last:
                 self.done[phase.name] = i + 1
-                self.seconds += time.time() - saved
+                self.seconds[phase.name] = self.seconds.get(phase.name, 0.0) + time.time() - saved
                 self.save()
                 saved = time.time()
 
@@ -161,8 +167,24 @@ class Trainer:
     # Phase 1: the mapping network
 
     def _start_mapping(self, phase: Phase) -> None:
+        if self.done.get(phase.name, 0) == 0:
+            self._show_directions()
         self.optimizers = {"mapping": torch.optim.Adam(self.net.mapping.parameters(), phase.lr, (0.9, 0.99))}
         self.readout_step = torch.optim.Adam(self.readout.parameters(), 3e-3)
+
+    @torch.no_grad()
+    def _show_directions(self) -> None:
+        """Start the first layer from the 25 directions and their opposites, so that it need not search 512 dimensions."""
+        first, p = self.net.mapping.layers[0], directions(self.config.z_dim).T
+        first.weight.mul_(0.5)
+        first.weight[: 2 * len(p)] = torch.cat([p, -p]) * math.sqrt(self.config.z_dim) / self.config.lr_mul
+
+    @torch.no_grad()
+    def _unit_spread(self) -> None:
+        """Scale w to a standard deviation of 1: a leaky ReLU commutes with positive factors."""
+        spread = self.net.mapping.w(codes(0, 4000, 2)).std(0).mean()
+        last = self.net.mapping.layers[-1]
+        last.weight.div_(spread), last.bias.div_(spread)
 
     def _step_mapping(self, i: int, phase: Phase, g: torch.Generator) -> dict:
         z = torch.randn(phase.batch, self.config.z_dim, generator=g)
@@ -170,6 +192,7 @@ class Trainer:
         error = F.mse_loss(self.readout(w), (uniform_of(z) - 0.5) * math.sqrt(12))  # 1 would be no knowledge at all
         self._descend("mapping", error + 1e-3 * w.square().mean(), also=self.readout_step)
         if i + 1 == phase.steps:
+            self._unit_spread()
             self.net.mapping.estimate_w_avg(torch.Generator().manual_seed(0), 20000)
             self.g_ema.load_state_dict(self.net.state_dict())
         return {"error": error.item()}
@@ -182,29 +205,31 @@ class Trainer:
         self._remember_w()
 
     def _remember_w(self) -> None:
+        """The mapping network does not learn any more, so each w of the pool is computed once."""
         with torch.no_grad():
             self.w = torch.cat([self.net.mapping.w(z) for z in self.z.split(4096)])
 
-    def _batch(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _step_pairs(self, i: int, phase: Phase, g: torch.Generator) -> dict:
+        rows, real = self._photos(phase.batch, g)
+        fake = self._draw(self.w[rows][:, None].repeat(1, self.config.num_ws, 1), "none", g)
+        loss = self._pair_loss(fake, real, phase.name)
+        self._descend("synthesis", loss)
+        move_average(self.g_ema, self.net, min(0.998, (1 + i) / (10 + i)) if phase.name == "pairs" else 0.998)
+        return {"pairs": loss.item(), "l1": F.l1_loss(fake.detach(), real).item()}
+
+    _start_details, _step_details = _start_pairs, _step_pairs
+
+    def _photos(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
         rows = torch.randint(len(self.images), (n,), generator=g)
-        real = from_uint8(self.images[rows]).contiguous(memory_format=torch.channels_last)
-        return self.w[rows][:, None].repeat(1, self.config.num_ws, 1), real
+        return rows, from_uint8(self.images[rows]).contiguous(memory_format=torch.channels_last)
 
     def _draw(self, ws: Tensor, mode: str, g: torch.Generator) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             return self.net.synthesis(ws, mode, g)
 
-    def _pair_loss(self, fake: Tensor, real: Tensor) -> Tensor:
+    def _pair_loss(self, fake: Tensor, real: Tensor, phase: str) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
-            return pair_loss(fake, real, self.features)
-
-    def _step_pairs(self, i: int, phase: Phase, g: torch.Generator) -> dict:
-        ws, real = self._batch(phase.batch, g)
-        fake = self._draw(ws, "none", g)
-        loss = self._pair_loss(fake, real)
-        self._descend("synthesis", loss)
-        move_average(self.g_ema, self.net, min(0.998, (1 + i) / (10 + i)))
-        return {"pairs": loss.item(), "l1": F.l1_loss(fake.detach(), real).item()}
+            return pair_loss(fake, real, None if phase == "pairs" else self.features)
 
     # Phase 3: adversarial
 
@@ -216,7 +241,8 @@ class Trainer:
         self._remember_w()
 
     def _step_adversarial(self, i: int, phase: Phase, g: torch.Generator) -> dict:
-        pure, real = self._batch(phase.batch, g)
+        rows, real = self._photos(phase.batch, g)
+        pure = self.w[rows][:, None].repeat(1, self.config.num_ws, 1)
         ws, mixed = pure, bool(torch.rand((), generator=g) < self.MIXING)
         if mixed:  # style mixing: the last rows come from another person
             cut = int(torch.randint(1, self.config.num_ws, (1,), generator=g))
@@ -224,7 +250,7 @@ class Trainer:
         fake = self._draw(ws, "random", g)
         with torch.autocast("cpu", torch.bfloat16):
             adversarial = F.softplus(-self.d(fake).float()).mean()
-        paired = fake.new_zeros(()) if mixed else self._pair_loss(fake, real)
+        paired = fake.new_zeros(()) if mixed else self._pair_loss(fake, real, phase.name)
         self._descend("synthesis", adversarial + self.PAIR_WEIGHT * paired)
         loss = self._discriminate(i, fake.detach(), real)
         move_average(self.g_ema, self.net, 0.998)
@@ -277,24 +303,44 @@ class Trainer:
                 getattr(self, k).load_state_dict(state[k])
             self.done, self.seconds, self._saved = state["done"], state["seconds"], state
 
-    def ship(self, path: Path, metadata: dict) -> None:
-        """Write the averaged generator, fp16."""
-        save_generator(path, self.g_ema.float(), metadata)
+    def finish(self) -> Path:
+        """Write the averaged generator and its card."""
+        g_ema = self.g_ema.eval()
+        with torch.no_grad():
+            rows = slice(0, 256)
+            fake = torch.cat([g_ema(z, noise_mode="const") for z in self.z[rows].split(64)])
+        scores = {"pair_l1": F.l1_loss(fake, from_uint8(self.images[rows])).item()}
+        phases = [asdict(p) | {"steps": self.done[p.name], "seconds": round(self.seconds.get(p.name, 0), 1)} for p in self.recipe]
+        card = {"name": "generator", "license": "MIT", "parameters": sum(p.numel() for p in g_ema.parameters())}
+        card |= {"data": {"photos": {"count": self.pool.n, "size": self.pool.size, "seed": self.pool.seed}}, "phases": phases}
+        card |= {"device": processor(), "threads": torch.get_num_threads(), "hours": round(sum(self.seconds.values()) / 3600, 3)}
+        card |= {"torch": torch.__version__, "scores": scores, "curve": curve(self.folder / "log.jsonl")}
+        save_generator(self.folder / "final.safetensors", g_ema, {"card": {"name": "generator", "scores": scores}})
+        with atomic_path(self.folder / "card.json") as temporary:
+            temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+        return self.folder / "final.safetensors"
 
 
-if __name__ == "__main__":
-    import argparse
+class GeneratorRecipe:
+    """The generator among the recipes of `iplkit.train.run`: its pool is drawn from latent codes, by itself."""
 
-    parser = argparse.ArgumentParser(description="Train the shipped generator.")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--only")
-    parser.add_argument("--critic", help="a critic's safetensors, for the feature loss")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    critic = None
-    if args.critic:
-        from iplkit.nets.critic import load_critic
+    name, pools = "generator", {}
+    save = staticmethod(save_generator)
 
-        critic = load_critic(args.critic)
-    Trainer(".cache/train/generator", steps=args.steps, critic=critic).run(args.only)
+    def train(self, cache: Path, steps: int | None = None, minutes: float | None = None, device: str = "cpu", threads: int = 1) -> Path:
+        """Run all phases in ``cache/generator``; the critic comes from the same cache, or from the package.
+
+        Raises:
+            UserError: if a time budget or another device is asked for: this training runs by steps, on a CPU.
+        """
+        if minutes is not None or device != "cpu":
+            raise UserError(f"the generator trains by steps on a CPU; got minutes={minutes} and device={device!r}")
+        torch.set_num_threads(threads)
+        trained = Path(cache) / "critic" / "final.safetensors"
+        critic = load_critic(trained) if trained.is_file() else zoo.load("critic")
+        trainer = Trainer(cache, steps=steps, critic=critic, pool_size=38400 if steps is None else 512)
+        trainer.run()
+        return trainer.finish()
+
+
+RECIPE = GeneratorRecipe()

@@ -45,9 +45,9 @@ def begin(model: nn.Module, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
         person = (pool.flags(rows) != FLAGS.index("ruin")).float()[:, None].to(device)
         factor = 12 * ((guess - identity(pool.factors(rows)).to(device)).square() * person).mean()
         if not paired:
-            return factor, {"factor": float(factor)}
+            return factor, {"factor": float(factor.detach())}
         pair = pair_loss(embeds)
-        return pair + phase.settings["factor_weight"] * factor, {"factor": float(factor), "pair": float(pair)}
+        return pair + phase.settings["factor_weight"] * factor, {"factor": float(factor.detach()), "pair": float(pair.detach())}
 
     return loss_of
 

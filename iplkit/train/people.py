@@ -1,22 +1,24 @@
-"""Which person a latent code stands for, and a pool of (code, photo) pairs drawn from it.
+"""Which person a latent code stands for, and a pool of (code, photo) pairs.
 
-A GAN learns by itself what its latent code means. The shipped generator gets a warm start instead: 25 fixed random
-directions of z, pushed through the normal distribution function, are the world's uniform numbers. The remaining 487
-directions are free.
+A GAN learns by itself what its latent code means. The shipped generator gets a warm start instead: the mapping network is
+taught to keep 25 fixed random directions of z in w. What a linear reading of w then says, made uniform by its own
+distribution, *is* the code's person; 487 directions of z stay free.
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from iplkit.images import to_uint8
 from iplkit.world.factors import NUM_FACTORS, from_uniform
 from iplkit.world.render import render
 
 DIRECTIONS_SEED = 1812
+SAMPLES, KNOTS = 20_000, 256
 
 
 def directions(z_dim: int = 512) -> Tensor:
@@ -26,7 +28,7 @@ def directions(z_dim: int = 512) -> Tensor:
 
 
 def uniform_of(z: Tensor) -> Tensor:
-    """The uniform numbers that a code stands for, ``[N, z_dim]`` -> ``[N, 25]`` in [0, 1].
+    """The uniform numbers that the mapping network is taught, ``[N, z_dim]`` -> ``[N, 25]`` in [0, 1].
 
     z is first scaled to mean square 1, as the mapping network does.
     """
@@ -34,9 +36,37 @@ def uniform_of(z: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(z @ directions(z.shape[1]).to(z) / math.sqrt(2)))
 
 
-def factors_of(z: Tensor) -> Tensor:
-    """The world's factors that a code stands for, ``[N, z_dim]`` -> ``[N, 25]``."""
-    return from_uniform(uniform_of(z))
+@dataclass
+class Reading:
+    """The linear reading of w that names the person.
+
+    Args:
+        weight: ``[w_dim + 1, 25]``, the last row is the constant.
+        knots: quantiles of each reading over many codes, ``[25, KNOTS + 1]``.
+    """
+
+    weight: Tensor
+    knots: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, mapping: nn.Module, seed: int = 0) -> "Reading":
+        """Fit the reading to a mapping network by least squares over `SAMPLES` codes; always the same result."""
+        z = torch.randn(SAMPLES, mapping.z_dim, generator=torch.Generator().manual_seed(seed))
+        w = torch.cat([mapping.w(part) for part in z.split(2000)]).double()
+        x = torch.cat([w, torch.ones(len(w), 1, dtype=w.dtype)], 1)
+        ridge = 1e-3 * len(w) * torch.eye(x.shape[1], dtype=w.dtype)
+        weight = torch.linalg.solve(x.T @ x + ridge, x.T @ (uniform_of(z).double() - 0.5))
+        steps = torch.linspace(0, 1, KNOTS + 1, dtype=w.dtype)
+        return cls(weight.float(), torch.quantile(x @ weight, steps, dim=0).T.contiguous().float())
+
+    def factors(self, w: Tensor) -> Tensor:
+        """The world's factors that some w stand for, ``[N, w_dim]`` -> ``[N, 25]`` in [0, 1]."""
+        read = (w @ self.weight[:-1] + self.weight[-1]).T.contiguous()  # [25, N]
+        k = torch.searchsorted(self.knots, read).clamp(1, KNOTS)
+        low, high = self.knots.gather(1, k - 1), self.knots.gather(1, k)
+        share = ((read - low) / (high - low).clamp_min(1e-9)).clamp(0, 1)
+        return from_uniform(((k - 1 + share) / KNOTS).T.contiguous())
 
 
 def codes(first: int, n: int, seed: int, z_dim: int = 512) -> Tensor:
@@ -45,7 +75,7 @@ def codes(first: int, n: int, seed: int, z_dim: int = 512) -> Tensor:
 
 
 class Pool:
-    """Photos of ``codes(0, n, seed)`` on disk, uint8 ``[n, 3, size, size]``; drawn block by block, kept between runs."""
+    """Photos of the people of ``codes(0, n, seed)`` on disk, uint8; drawn block by block, kept between runs."""
 
     BLOCK = 256
 
@@ -57,14 +87,15 @@ class Pool:
     def _file(self, block: int) -> Path:
         return self.folder / f"photos-{self.size}-{self.seed}-{block:05d}.npy"
 
-    def fill(self, part: int = 0, parts: int = 1, progress=lambda done, total: None) -> None:
+    @torch.no_grad()
+    def fill(self, mapping: nn.Module, part: int = 0, parts: int = 1, progress=lambda done, total: None) -> None:
         """Draw the blocks that are missing; `part` of `parts` processes takes every parts-th."""
+        reading = Reading.of(mapping)
         blocks = range(part, math.ceil(self.n / self.BLOCK), parts)
         for i, block in enumerate(blocks):
             if not self._file(block).exists():
-                z = codes(block * self.BLOCK, self.BLOCK, self.seed)
-                with torch.no_grad():
-                    images = render(factors_of(z), "photo", self.size, seed=self.seed * 7919 + block * self.BLOCK)
+                w = mapping.w(codes(block * self.BLOCK, self.BLOCK, self.seed))
+                images = render(reading.factors(w), "photo", self.size, seed=self.seed * 7919 + block * self.BLOCK)
                 temporary = self._file(block).with_suffix(f".tmp{part}.npy")
                 np.save(temporary, to_uint8(images).numpy())
                 temporary.replace(self._file(block))
@@ -75,11 +106,3 @@ class Pool:
         blocks = math.ceil(self.n / self.BLOCK)
         images = torch.cat([torch.from_numpy(np.load(self._file(b))) for b in range(blocks)])[: self.n]
         return codes(0, self.n, self.seed), images
-
-
-if __name__ == "__main__":
-    import sys
-
-    torch.set_num_threads(1)
-    part, parts, n = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    Pool(Path(".cache/photos"), n, 64, 1).fill(part, parts)

@@ -57,12 +57,14 @@ PREDICATES = (
 PREDICATE_NAMES = tuple(p.name for p in PREDICATES)
 
 HIDDEN = {
+    "wall painting": ("hair color", "skin", "curl", "age", "beard"),
     "ukiyo-e": ("hair color", "skin", "curl"),
-    "werewolf": ("hair color", "skin", "beard", "curl", "age"),
-    "cubism": ("curl",),
-    "pointillism": ("curl",),
+    "tolkien elf": ("hair color", "skin"),
+    "werewolf": ("skin", "beard", "curl", "age", "sex", "smile", "brow", "mouth", "hair length", "glasses"),
+    "pointillism": ("curl", "beard", "age", "brow"),
+    "cubism": ("hair color", "skin", "curl", "age", "sex", "smile", "brow", "mouth", "beard"),
     "sketch": ("hair color", "skin"),
-    "zombie": ("skin",),
+    "zombie": ("skin", "age"),
     "statue": ("hair color", "skin"),
 }
 """Topics that a domain's picture does not show, or not surely; nothing is said of them there."""

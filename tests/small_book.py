@@ -1,0 +1,56 @@
+"""A repository in small, for tests of the workflow: real tools, tiny notebooks."""
+
+import json
+import shutil
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PARAMETERS = 'PROFILE: str = "world"  # which models\nTIER: str = "laptop"  # how much\nOUT: str = ""  # where figures go'
+
+
+def notebook(*cells: str, parameters: str | None = PARAMETERS) -> str:
+    """A notebook's JSON; a cell that begins with ``# `` is Markdown."""
+    made = [] if parameters is None else [_cell("code", parameters, ["parameters"])]
+    made += [_cell("markdown" if text.startswith(("# ", "text: ")) else "code", text.removeprefix("text: "), []) for text in cells]
+    for number, cell in enumerate(made):
+        cell["id"] = f"cell-{number}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def _cell(kind: str, source: str, tags: list[str]) -> dict:
+    extra = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return {"cell_type": kind, "metadata": {"tags": tags} if tags else {}, "source": source, **extra}
+
+
+def make(folder: Path, notebooks: dict[str, str]) -> Path:
+    """A repository with one page and the given notebooks (name -> JSON), around the real package."""
+    (folder / "notebooks").mkdir(parents=True)
+    (folder / "figures").mkdir()
+    (folder / "book").mkdir()
+    (folder / "iplkit").symlink_to(REPOSITORY / "iplkit")
+    for name in ("Snakefile", "_config.yml"):
+        shutil.copyfile(REPOSITORY / name, folder / name)
+    for name in ("_ext", "_static"):
+        shutil.copytree(REPOSITORY / "book" / name, folder / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(REPOSITORY / "book" / "references.bib", folder / "book" / "references.bib")
+    (folder / "book" / "intro.md").write_text("# Intro\n\nWords and $\\z$.\n")
+    chapters = "".join(f"      - file: notebooks/{name}\n" for name in notebooks)
+    (folder / "_toc.yml").write_text(f"format: jb-book\nroot: book/intro\nparts:\n  - caption: All\n    chapters:\n{chapters}")
+    for name, content in notebooks.items():
+        (folder / "notebooks" / f"{name}.ipynb").write_text(content)
+    return folder
+
+
+def write_record(folder: Path, name: str, numbers: dict, **more) -> Path:
+    """A record with its table, as `iplkit.records` writes them."""
+    from iplkit.weights import sha256
+
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / f"{name}.csv"
+    table.write_text("a,b\n1,2\n")
+    record = {"name": name, "notebook": "notebooks/00_one.ipynb", "profile": "world", "tier": "laptop", "config": {}, "seeds": []}
+    record |= {"inputs": {}, "files": {table.name: sha256(table)}, "tolerance": 0.01, "numbers": numbers} | more
+    (folder / f"{name}.json").write_text(json.dumps(record))
+    (folder / f"{name}.run.json").write_text("{}")
+    return folder / f"{name}.json"
