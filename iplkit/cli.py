@@ -169,21 +169,34 @@ def verify() -> None:
 @main.command()
 @click.argument("names", nargs=-1, metavar="[MODEL]...")
 @click.option("--steps", type=click.IntRange(min=1), help="Only so many steps of each phase, to see that it runs.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads; one makes the same weights again.")
+@click.option("--ship", is_flag=True, help="Then put the result into the package, in place of the shipped one.")
 @device_option
 @dry_run_option
-def models(names: tuple[str, ...], steps: int | None, device: str, dry_run: bool) -> None:
-    """Retrain shipped models from their seeds; a stopped run is resumed.
+def models(names: tuple[str, ...], steps: int | None, threads: int, ship: bool, device: str, dry_run: bool) -> None:
+    """Retrain shipped models from their seeds; a stopped run goes on where it was.
 
     \b
     Examples:
-      iplkit models --dry-run        the phases of every recipe
+      iplkit models --dry-run        which models, and what their recipes say
       iplkit models judge            one model
       iplkit models --steps 20       every phase, 20 steps: does it run?
       iplkit models --device cuda    minutes instead of hours
     """
-    from iplkit.train.run import retrain
+    from iplkit.train import run
 
-    retrain(names=names, steps=steps, device=device, dry_run=dry_run)
+    if ship and steps:
+        raise UserError("--ship needs models that were trained to their end; --steps trains them only a little")
+    names = names or run.MODELS
+    recipes = {name: run.recipe(name) for name in names}  # refuses an unknown name before anything runs
+    if dry_run:
+        for name, recipe in recipes.items():
+            click.echo(f"{name}: {recipe}")
+        return
+    for path in run.retrain(names, steps, device, threads):
+        click.echo(f"Trained: {path}")
+    for name in names if ship else ():
+        click.echo(f"Shipped: {run.ship(name)}")
 
 
 @main.group()

@@ -174,6 +174,7 @@ def regenerate(names: tuple[str, ...] = (), tier: str = "laptop", profile: str =
         with _start_snakemake(select(table, names) if names else [], tier, profile, workers, force) as process:
             for line in process.stdout:
                 progress.line(line.strip())
+            process.wait()
         if process.returncode:
             raise UserError(progress.failure() or f"Snakemake stopped; see {_relative(_snakemake_log())}")
     return time.monotonic() - begun
@@ -265,17 +266,14 @@ def _snakemake_log() -> Path:
 @contextmanager
 def _start_snakemake(targets: list[Job], tier: str, profile: str, workers: int, force: bool) -> Iterator[subprocess.Popen]:
     """Snakemake with our jobs' lines on its standard output and its own words in a file."""
-    with open(_snakemake_log(), "w") as log:
-        process = subprocess.Popen(
-            _arguments(targets, tier, profile, workers, force), cwd=paths.root(), env=environment(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
-        )  # fmt: skip
+    with open(_snakemake_log(), "w") as log, subprocess.Popen(
+        _arguments(targets, tier, profile, workers, force), cwd=paths.root(), env=environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+    ) as process:  # fmt: skip
         try:
             yield process
-            process.wait()
         except BaseException:
             process.terminate()
-            process.wait()
             raise
 
 

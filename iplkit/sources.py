@@ -130,15 +130,20 @@ def _literals(call: ast.Call, positions: tuple[int, ...], function: str, noteboo
 @cache
 def _module_imports(path: Path) -> set[str]:
     package = ".".join(path.relative_to(_package().parent).parent.parts)
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    names = _imports(tree, package)
-    if "import_module" in text:  # modules named in strings, as "iplkit.nets.judge:load_judge"
-        strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        names |= {match[0] for text in strings if (match := re.match(r"iplkit(\.\w+)+", text))}
-    if "pkgutil" in text:  # a folder of plugs: all of them may be used
-        names |= {f"{package}.{other.stem}" for other in path.parent.glob("*.py")}
-    return names
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _imports(tree, package) | _dynamic_imports(tree)
+
+
+def _dynamic_imports(tree: ast.Module) -> set[str]:
+    """Modules that the code imports by a string: ``"iplkit.nets.judge:load_judge"``, or a folder, ``f"iplkit.x.{name}"``."""
+    words = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
+    if "import_module" not in words:
+        return set()
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    names = {match[0] for text in texts if (match := re.match(r"iplkit(\.\w+)+\.?", text))}
+    folders = {name[:-1] for name in names if name.endswith(".")}
+    plugs = {f"{folder}.{path.stem}" for folder in folders for path in _package().joinpath(*folder.split(".")[1:]).glob("*.py")}
+    return names - {f"{folder}." for folder in folders} | folders | plugs
 
 
 def _imports(tree: ast.Module, package: str) -> set[str]:

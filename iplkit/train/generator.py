@@ -2,8 +2,8 @@
 
 Four phases. *mapping*: w must hold the world's uniform numbers, linearly. *pairs*: the synthesis network learns to draw
 the photo that belongs to each code (L1 on the picture and its gradients). *details*: the same, and the critic's features
-of the picture must agree too. *adversarial*: a discriminator that has seen only photos sharpens what regression left soft (non-saturating loss, lazy R1,
-style mixing, EMA); the pair loss stays on with a small weight.
+of the picture must agree too. The mapping network learns along, slowly. *adversarial*: discriminators sharpen what regression left soft (heads on the critic's features and on patches, hinge loss, style
+mixing, EMA); the pair loss stays on with a smaller weight.
 """
 
 import copy
@@ -22,13 +22,15 @@ from iplkit.errors import UserError
 from iplkit.images import from_uint8
 from iplkit.nets.critic import load_critic
 from iplkit.stylegan2.checkpoints import save_generator
-from iplkit.stylegan2.discriminator import Discriminator, r1_penalty
-from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from iplkit.stylegan2.generator import Generator, GeneratorConfig, Mapping
 from iplkit.train.common import curve, processor
+from iplkit.train.discriminators import Ensemble
 from iplkit.train.people import Pool, codes, directions, uniform_of
 from iplkit.weights import atomic_path
 from iplkit.world.factors import NUM_FACTORS
 
+MAPPING_SPEED = 5  # learning rate of the mapping network after its own phase, times that of synthesis
+PAIR_WEIGHT, MIXING = 2.0, 0.3  # of the adversarial phase
 CONFIG = GeneratorConfig(size=64, channels=(128, 128, 96, 48, 24), n_mlp=4)
 
 
@@ -46,8 +48,8 @@ class Phase:
 PHASES = (
     Phase("mapping", 1200, 1024, 0.15, 1),
     Phase("pairs", 4000, 16, 2.5e-3, 2),
-    Phase("details", 12000, 16, 2e-3, 3),
-    Phase("adversarial", 2000, 16, 1e-3, 4),
+    Phase("details", 6400, 16, 2e-3, 3),
+    Phase("adversarial", 10000, 16, 1.5e-3, 4),
 )
 
 
@@ -104,8 +106,6 @@ class Trainer:
         critic: for the feature loss, or None.
     """
 
-    PAIR_WEIGHT, R1_GAMMA, R1_EVERY, MIXING = 4.0, 2.0, 16, 0.3
-
     def __init__(self, cache: Path, *, config=CONFIG, recipe=PHASES, steps: int | None = None, pool_size: int = 38400, critic=None):
         self.folder = Path(cache) / "generator"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -114,8 +114,8 @@ class Trainer:
         self.net = Generator(config, seed=7).to(memory_format=torch.channels_last)
         self.readout = nn.Linear(config.w_dim, NUM_FACTORS)
         self.g_ema = copy.deepcopy(self.net).requires_grad_(False)
-        self.d = Discriminator(config.size, config.channels, seed=8).to(memory_format=torch.channels_last)
         self.features = critic_features(critic) if critic is not None else None
+        self.d = Ensemble(config, self.features, seed=8).to(memory_format=torch.channels_last)
         self.pool = Pool(Path(cache) / "photos", pool_size, config.size, 1)
         self.done: dict[str, int] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -127,9 +127,16 @@ class Trainer:
         for phase in self.recipe:
             if only in (None, phase.name):
                 if phase.name != "mapping":
-                    self.pool.fill(self.net.mapping)
+                    self.pool.fill(self._teacher())
                     self.z, self.images = self.pool.load()
                 self._phase(phase, say)
+
+    def _teacher(self) -> nn.Module:
+        """The mapping network as its own phase left it: it says which person each code of the pool stands for."""
+        path = self.folder / "teacher.pt"
+        mapping = Mapping(self.config, torch.Generator().manual_seed(0))
+        mapping.load_state_dict(torch.load(path, weights_only=True))
+        return mapping
 
     def _phase(self, phase: Phase, say) -> None:
         begin = self.done.get(phase.name, 0)
@@ -154,9 +161,10 @@ class Trainer:
     def _set_rate(self, phase: Phase, i: int) -> None:
         """Warm-up over 50 steps, then half a cosine down to 4 %."""
         rate = 0.04 + 0.96 * 0.5 * (1 + math.cos(math.pi * i / phase.steps))
-        for optimizer in self.optimizers.values():
+        for name, optimizer in self.optimizers.items():
+            speed = MAPPING_SPEED if name == "mapping" and phase.name != "mapping" else 1
             for group in optimizer.param_groups:
-                group["lr"] = phase.lr * rate * min(1.0, (i + 1) / 50)
+                group["lr"] = phase.lr * speed * rate * min(1.0, (i + 1) / 50)
 
     def _report(self, phase: Phase, step: int, log: dict, pace: float, say) -> None:
         row = {"phase": phase.name, "step": step, **{k: round(v, 5) for k, v in log.items()}}
@@ -190,34 +198,38 @@ class Trainer:
         z = torch.randn(phase.batch, self.config.z_dim, generator=g)
         w = self.net.mapping.w(z)
         error = F.mse_loss(self.readout(w), (uniform_of(z) - 0.5) * math.sqrt(12))  # 1 would be no knowledge at all
-        self._descend("mapping", error + 1e-3 * w.square().mean(), also=self.readout_step)
+        self._descend(error + 1e-3 * w.square().mean(), "mapping", also=self.readout_step)
         if i + 1 == phase.steps:
             self._unit_spread()
             self.net.mapping.estimate_w_avg(torch.Generator().manual_seed(0), 20000)
             self.g_ema.load_state_dict(self.net.state_dict())
+            with atomic_path(self.folder / "teacher.pt") as temporary:
+                torch.save(self.net.mapping.state_dict(), temporary)
         return {"error": error.item()}
 
     # Phase 2: pairs
 
     def _start_pairs(self, phase: Phase) -> None:
-        self.optimizers = {"synthesis": torch.optim.Adam(self.net.synthesis.parameters(), phase.lr, (0.9, 0.99))}
+        self.optimizers = self._generator_optimizers(phase, (0.9, 0.99))
         self._restore(phase.name)
-        self._remember_w()
 
-    def _remember_w(self) -> None:
-        """The mapping network does not learn any more, so each w of the pool is computed once."""
-        with torch.no_grad():
-            self.w = torch.cat([self.net.mapping.w(z) for z in self.z.split(4096)])
+    def _generator_optimizers(self, phase: Phase, betas: tuple[float, float]) -> dict:
+        nets = {"synthesis": self.net.synthesis, "mapping": self.net.mapping}
+        return {name: torch.optim.Adam(net.parameters(), phase.lr, betas) for name, net in nets.items()}
 
     def _step_pairs(self, i: int, phase: Phase, g: torch.Generator) -> dict:
         rows, real = self._photos(phase.batch, g)
-        fake = self._draw(self.w[rows][:, None].repeat(1, self.config.num_ws, 1), "none", g)
+        fake = self._draw(self.net.mapping(self.z[rows]), "none", g)
         loss = self._pair_loss(fake, real, phase.name)
-        self._descend("synthesis", loss)
-        move_average(self.g_ema, self.net, min(0.998, (1 + i) / (10 + i)) if phase.name == "pairs" else 0.998)
+        self._descend(loss, "synthesis", "mapping")
+        self._follow(0.998 if phase.name != "pairs" else min(0.998, (1 + i) / (10 + i)))
         return {"pairs": loss.item(), "l1": F.l1_loss(fake.detach(), real).item()}
 
     _start_details, _step_details = _start_pairs, _step_pairs
+
+    def _follow(self, decay: float) -> None:
+        self.net.mapping.update_w_avg(self.net.mapping.w(self.z[:64]).detach())
+        move_average(self.g_ema, self.net, decay)
 
     def _photos(self, n: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
         rows = torch.randint(len(self.images), (n,), generator=g)
@@ -234,49 +246,39 @@ class Trainer:
     # Phase 3: adversarial
 
     def _start_adversarial(self, phase: Phase) -> None:
-        rates = {"lr": phase.lr, "betas": (0.0, 0.99)}
-        self.optimizers = {"synthesis": torch.optim.Adam(self.net.synthesis.parameters(), **rates)}
-        self.optimizers["d"] = torch.optim.Adam(self.d.parameters(), **rates)
+        self.optimizers = self._generator_optimizers(phase, (0.0, 0.99))
+        self.optimizers["d"] = torch.optim.Adam(self.d.parameters(), phase.lr, (0.0, 0.99))
+        self.d.calibrate(from_uint8(self.images[:256]))
         self._restore(phase.name)
-        self._remember_w()
 
     def _step_adversarial(self, i: int, phase: Phase, g: torch.Generator) -> dict:
         rows, real = self._photos(phase.batch, g)
-        pure = self.w[rows][:, None].repeat(1, self.config.num_ws, 1)
-        ws, mixed = pure, bool(torch.rand((), generator=g) < self.MIXING)
+        ws, mixed = self.net.mapping(self.z[rows]), bool(torch.rand((), generator=g) < MIXING)
         if mixed:  # style mixing: the last rows come from another person
             cut = int(torch.randint(1, self.config.num_ws, (1,), generator=g))
-            ws = torch.cat([pure[:, :cut], pure.roll(1, 0)[:, cut:]], 1)
+            ws = torch.cat([ws[:, :cut], ws.roll(1, 0)[:, cut:]], 1)
         fake = self._draw(ws, "random", g)
-        with torch.autocast("cpu", torch.bfloat16):
-            adversarial = F.softplus(-self.d(fake).float()).mean()
+        self.d.requires_grad_(False)
+        adversarial = self.d.generator_loss(fake)
         paired = fake.new_zeros(()) if mixed else self._pair_loss(fake, real, phase.name)
-        self._descend("synthesis", adversarial + self.PAIR_WEIGHT * paired)
-        loss = self._discriminate(i, fake.detach(), real)
-        move_average(self.g_ema, self.net, 0.998)
-        return {"g": adversarial.item(), "d": loss} | ({} if mixed else {"pairs": paired.item()})
-
-    def _discriminate(self, i: int, fake: Tensor, real: Tensor) -> float:
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = F.softplus(self.d(fake).float()).mean() + F.softplus(-self.d(real).float()).mean()
-        if i % self.R1_EVERY:
-            self._descend("d", loss)
-            return loss.item()
-        some = real[: len(real) // 2].clone().requires_grad_(True)
-        penalty = r1_penalty(self.d(some), some)
-        self._descend("d", loss + 0.5 * self.R1_GAMMA * self.R1_EVERY * penalty)
-        return loss.item()
+        self._descend(adversarial + PAIR_WEIGHT * paired, "synthesis", "mapping")
+        self.d.requires_grad_(True)
+        rows, other = self._photos(phase.batch, g)
+        loss = self.d.loss(fake.detach(), other)
+        self._descend(loss, "d")
+        self._follow(0.998)
+        return {"g": adversarial.item(), "d": loss.item()} | ({} if mixed else {"pairs": paired.item()})
 
     # Shared by the phases
 
-    def _descend(self, name: str, loss: Tensor, also=None) -> None:
+    def _descend(self, loss: Tensor, *names: str, also=None) -> None:
         if not bool(loss.isfinite()):
-            raise FloatingPointError(f"the loss of {name} is not finite")
-        both = [self.optimizers[name]] + ([also] if also is not None else [])
-        for optimizer in both:
+            raise FloatingPointError(f"the loss of {names[0]} is not finite")
+        chosen = [self.optimizers[name] for name in names] + ([also] if also is not None else [])
+        for optimizer in chosen:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        for optimizer in both:
+        for optimizer in chosen:
             optimizer.step()
 
     def _restore(self, phase: str) -> None:

@@ -78,11 +78,17 @@ def column(factors: Tensor, name: str) -> Tensor:
 
 
 def check_factors(factors: Tensor) -> None:
-    """Refuse a tensor that is not ``[N, F]`` with F factors in [0, 1]."""
+    """Refuse a tensor that is not ``[N, F]`` with F factors in [0, 1].
+
+    Raises:
+        UserError: one sentence.
+    """
     if factors.ndim != 2 or factors.shape[1] != NUM_FACTORS:
         raise UserError(f"factors must have shape [N, {NUM_FACTORS}]; got {tuple(factors.shape)}")
-    if factors.numel() and (float(factors.min()) < -1e-6 or float(factors.max()) > 1 + 1e-6):
-        raise UserError(f"factors lie in [0, 1]; got values from {float(factors.min()):.3g} to {float(factors.max()):.3g}")
+    if factors.numel():
+        low, high = (float(end) for end in factors.detach().aminmax())
+        if not (low >= -1e-6 and high <= 1 + 1e-6):  # a NaN is in no range
+            raise UserError(f"factors lie in [0, 1]; got values from {low:.3g} to {high:.3g}")
 
 
 def from_uniform(u: Tensor) -> Tensor:

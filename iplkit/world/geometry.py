@@ -86,7 +86,7 @@ def to_head(xs: Tensor, ys: Tensor, p: Pose) -> tuple[Tensor, Tensor]:
     return xs / p.scale, (ys - EYE_LINE) / p.scale
 
 
-def _outline(y: Tensor, p: Pose) -> Tensor:
+def outline_shape(y: Tensor, p: Pose) -> Tensor:
     """Half width of the head at height `y` relative to an ellipse: jaw and chin."""
     yb = (y / BELOW).clamp(0, 1.1)
     bump = torch.exp(-(((yb - 0.68) / 0.30) ** 2))
@@ -107,7 +107,7 @@ class Surface:
 
 def surface(x: Tensor, y: Tensor, p: Pose) -> Surface:
     """Undo the head's rotation: which place of the head does each pixel show?"""
-    a = p.half_width * _outline(y, p)
+    a = p.half_width * outline_shape(y, p)
     big_y = torch.where(y > 0, y / BELOW, y / ABOVE)
     big_x = x / a
     r2 = big_x**2 + big_y**2
@@ -136,7 +136,7 @@ def project(u: Tensor, v: Tensor, lift: Tensor, p: Pose) -> tuple[Tensor, Tensor
     z1 = -big_v * torch.sin(q.pitch) + w * torch.cos(q.pitch)
     big_x = big_u * torch.cos(q.yaw) + z1 * torch.sin(q.yaw)
     y = torch.where(big_y > 0, big_y * BELOW, big_y * ABOVE)
-    x = big_x * q.half_width * _outline(y, q)
+    x = big_x * q.half_width * outline_shape(y, q)
     return x * q.scale, y * q.scale + EYE_LINE
 
 

@@ -190,7 +190,8 @@ def ink_lines(c: Canvas) -> Tensor:
     """The drawn lines inside a face: lids, nose, mouth, brows' creases, folds, ``[N, 1, H, W]``."""
     m = c.m
     nose = (m.nostril + 0.8 * m.wing + 0.35 * m.nose_under).clamp(0, 1)
-    return torch.stack([m.lash, 0.5 * m.crease, 0.5 * m.lower_lid, nose, m.mouth_line, 0.6 * m.fold, 0.5 * m.wrinkles, 0.6 * m.frown]).amax(0)
+    lids = [m.lash, 0.5 * m.crease, 0.5 * m.lower_lid]
+    return torch.stack([*lids, nose, m.mouth_line, 0.6 * m.fold, 0.5 * m.wrinkles, 0.6 * m.frown]).amax(0)
 
 
 def soft_step(value: Tensor, at: float, width: float) -> Tensor:

@@ -8,87 +8,106 @@ import math
 import torch
 from torch import Tensor
 
+from iplkit.world.curves import (
+    BROW_INNER,
+    BROW_LENGTH,
+    EYE_HALF,
+    EYE_X,
+    Numbers,
+    brow_curve,
+    brow_height,
+    lid_heights,
+    mouth_curve,
+    nose_size,
+)
 from iplkit.world.domains.catalog import check_domain, style
 from iplkit.world.factors import IDENTITY, NAMES, check_factors, column, indices
-from iplkit.world.geometry import BELOW, project, pose_of
-from iplkit.world.parts import EYE_HALF, EYE_X, Numbers, brow_curve, lid_heights, mouth_curve
-from iplkit.world.render import _chunks, _seeds, canvas, check_size
+from iplkit.world.geometry import BELOW, EYE_LINE, Pose, outline_shape, pose_of, project
+from iplkit.world.render import canvas, check_size, chunks, seeds_of
 
 JAW_ANGLES = (0.0, 9.5, 19.0, 29.0, 39.5, 50.5, 61.5, 75.0, 90.0)  # degrees along the lower outline
-PARTS = ("head", "neck", "ear", "clothes", "hair_back", "hair_front", "eye", "iris", "brow", "nostril", "lip", "mouth", "beard", "glasses")
+PARTS = tuple("head neck ear clothes hair_back hair_front eye iris brow nostril lip mouth beard glasses".split())
 HAIR_COLORS = ("black", "brown", "red", "golden", "grey")
 NUM_KINDS = len(HAIR_COLORS) * 2 * 2 * 2
 
+Points = list[tuple[Tensor, Tensor, float]]  # right, below and out of the head (geometry.project); [N], [N], one number
 
-def _jaw(n: int, p, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The visible outline itself, not a place on the turned head: that is what people mark."""
-    angles = torch.tensor(JAW_ANGLES + tuple(180 - a for a in reversed(JAW_ANGLES[:-1])), dtype=like.dtype, device=like.device)
-    angles = angles * (math.pi / 180)
-    from iplkit.world.geometry import EYE_LINE, _outline
 
+def _jaw(n: int, p: Pose, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The visible outline itself, not a place on the turned head: that is what people mark. ``[N, 17]`` each."""
+    degrees = JAW_ANGLES + tuple(180 - a for a in reversed(JAW_ANGLES[:-1]))
+    angles = torch.tensor(degrees, dtype=like.dtype, device=like.device) * (math.pi / 180)
     y = (torch.sin(angles) * BELOW).expand(n, -1)
-    q_scale, half = p.scale.view(n, 1), p.half_width.view(n, 1)
-    outline = _outline(y.view(n, 1, 1, -1), p).view(n, -1)
-    x = -torch.cos(angles) * half * outline
-    return x * q_scale, y * q_scale + EYE_LINE
+    scale, half = p.scale.view(n, 1), p.half_width.view(n, 1)
+    x = -torch.cos(angles) * half * outline_shape(y.view(n, 1, 1, -1), p).view(n, -1)
+    return x * scale, y * scale + EYE_LINE
 
 
-def _half_face(k: Numbers, n: int) -> dict[str, list]:
-    """Curves of the left half in head units, each a list of (u, v, lift)."""
-
-    def flat(x):
-        return x.expand(n, 1, 1, 1).reshape(n) if torch.is_tensor(x) else torch.full((n,), float(x))
-
-    inner, peak, outer = (flat(v) for v in brow_curve(k))
-
-    def brow(t):
-        return inner * (1 - t) * (1 - 2 * t) + 4 * peak * t * (1 - t) + outer * t * (2 * t - 1)
-
-    thick = flat((0.056 - 0.022 * k.f["femininity"]) * k.t["brow_weight"])
-    size = flat(k.t["eye_size"])
-    up, low = (flat(v) for v in lid_heights(k))
-    big = flat((0.80 + 0.42 * k.f["nose"]) * k.t["nose"])
-
-    def lid(e, h):
-        return h * (1 - e**2) * size - 0.018 * e * size
-
-    eye = [(1.0, None), (0.38, -up), (-0.38, -up), (-1.0, None), (-0.38, low), (0.38, low)]  # outer corner first
-    return {
-        "brow": [(flat(0.19 + 0.73 * t), brow(t) - 0.4 * thick, 0.0) for t in (0.96, 0.78, 0.52, 0.26, 0.03)],
-        "eye": [(EYE_X + EYE_HALF * size * e, lid(e, h) if h is not None else lid(e, 0 * up), 0.0) for e, h in eye],
-        "nose": [(0.225 * big, flat(0.715), 0.05), (0.115 * big, flat(0.765), 0.10)],
-    }
+def _flat(value: Tensor, n: int) -> Tensor:
+    """One number a portrait, ``[n or 1, 1, 1, 1]`` -> ``[n]``."""
+    return value.expand(n, 1, 1, 1).reshape(n)
 
 
-def _mouth(k: Numbers, n: int) -> list:
-    m = {name: (v.expand(n, 1, 1, 1).reshape(n) if torch.is_tensor(v) else torch.full((n,), float(v))) for name, v in mouth_curve(k).items()}
+def _brow(k: Numbers, n: int) -> Points:
+    """The right brow from its outer to its inner end, a little above its middle line."""
+    heights = [_flat(v, n) for v in brow_curve(k)]
+    thick = _flat((0.056 - 0.022 * k.f["femininity"]) * k.t["brow_weight"], n)
 
-    def middle(t):
-        return m["y"] + m["corner"] * t**2
+    def at(t: float):
+        return 0 * thick + (BROW_INNER + BROW_LENGTH * t), brow_height(t, *heights) - 0.4 * thick, 0.0
 
-    def inside(t):
-        return 1 - t**2
+    return [at(t) for t in (0.96, 0.78, 0.52, 0.26, 0.03)]
 
-    def upper(t):
-        return middle(t) - (0.35 * m["gap"] + m["full"] * 0.85) * inside(t)
 
-    def lower(t):
-        return middle(t) + (0.65 * m["gap"] + m["full"] * 1.25) * inside(t)
+def _eye(k: Numbers, n: int) -> Points:
+    """The right eye: outer corner, upper lid inward, inner corner, lower lid outward."""
+    size = _flat(k.t["eye_size"], n)
+    up, low = (_flat(v, n) for v in lid_heights(k))
 
-    def top(t):
-        return middle(t) - 0.35 * m["gap"] * inside(t)
+    def at(e: float, height: Tensor):
+        return EYE_X + EYE_HALF * size * e, height * (1 - e**2) * size - 0.018 * e * size, 0.0
 
-    def bottom(t):
-        return middle(t) + 0.65 * m["gap"] * inside(t)
+    return [at(1.0, 0 * up), at(0.38, -up), at(-0.38, -up), at(-1.0, 0 * up), at(-0.38, low), at(0.38, low)]
 
-    outer = [(-1, middle), (-0.62, upper), (-0.25, upper), (0, upper), (0.25, upper), (0.62, upper), (1, middle)]
-    outer += [(0.66, lower), (0.31, lower), (0, lower), (-0.31, lower), (-0.66, lower)]
-    inner = [(-0.84, middle), (-0.26, top), (0, top), (0.26, top), (0.84, middle), (0.27, bottom), (0, bottom), (-0.27, bottom)]
-    return [(t * m["half"], curve(float(t)), 0.06) for t, curve in outer + inner]
+
+def _nose(k: Numbers, n: int) -> Points:
+    """The ridge from the eyes down to the tip, then along the nostrils from left to right."""
+    big, zero = _flat(nose_size(k), n), _flat(0 * nose_size(k), n)
+    ridge = [(zero, zero + v, lift) for v, lift in ((-0.01, 0.02), (0.19, 0.08), (0.39, 0.15), (0.60, 0.22))]
+    side = [(0.225 * big, zero + 0.715, 0.05), (0.115 * big, zero + 0.765, 0.10)]
+    return ridge + _mirrored(side) + [(zero, zero + 0.80, 0.12)] + side[::-1]
+
+
+def _mouth(k: Numbers, n: int) -> Points:
+    """Twelve points around the lips and eight around the opening, each from the left corner over the top."""
+    m = {name: _flat(v, n) for name, v in mouth_curve(k).items()}
+
+    def at(t: float, share: float, thickness: float = 0.0):
+        """Place at t (-1 left corner .. 1 right): the line between the lips, moved by shares of opening and lip."""
+        middle = m["y"] + m["corner"] * t**2
+        return t * m["half"], middle + (share * m["gap"] + m["full"] * thickness) * (1 - t**2), 0.06
+
+    outer = [at(-1, 0), *(at(t, -0.35, -0.85) for t in (-0.62, -0.25, 0, 0.25, 0.62)), at(1, 0)]
+    outer += [at(t, 0.65, 1.25) for t in (0.66, 0.31, 0, -0.31, -0.66)]
+    inner = [at(-0.84, 0), *(at(t, -0.35) for t in (-0.26, 0, 0.26)), at(0.84, 0), *(at(t, 0.65) for t in (0.27, 0, -0.27))]
+    return outer + inner
+
+
+def _mirrored(points: Points) -> Points:
+    return [(-u, v, lift) for u, v, lift in points]
+
+
+def _inside(k: Numbers, n: int) -> Points:
+    """Landmarks 17 to 67: brows, nose, eyes, mouth."""
+    brow, eye = _brow(k, n), _eye(k, n)
+    inward = [eye[i] for i in (3, 2, 1, 0, 5, 4)]  # the same points from the inner corner
+    return _mirrored(brow) + brow[::-1] + _nose(k, n) + _mirrored(eye) + inward + _mouth(k, n)
 
 
 def landmarks(factors: Tensor, domain: str = "photo", size: int = 64) -> Tensor:
     """The 68 landmarks of each portrait in pixels, in dlib's order.
+
+    Cubism breaks the picture into facets and moves each; its landmarks are those of the unbroken head.
 
     Args:
         factors: ``[N, F]``.
@@ -97,24 +116,17 @@ def landmarks(factors: Tensor, domain: str = "photo", size: int = 64) -> Tensor:
 
     Returns:
         ``[N, 68, 2]``, x to the right and y down; the middle of the top left pixel is (0, 0).
+
+    Raises:
+        UserError: for an unknown domain or size, or factors out of range.
     """
     check_domain(domain), check_size(size), check_factors(factors)
-    n = len(factors)
-    tweaks = style(domain).TWEAKS.toward(style(domain).TWEAKS, torch.zeros(n, dtype=factors.dtype, device=factors.device))
-    k, p = Numbers.of(factors, NAMES, tweaks), pose_of(factors, tweaks)
-    half = _half_face(k, n)
-    zero = torch.zeros(n, dtype=factors.dtype, device=factors.device)
-
-    def left(points):
-        return [(-u, v, lift) for u, v, lift in points]
-
-    nose = [(zero, zero + v, lift) for v, lift in ((-0.01, 0.02), (0.19, 0.08), (0.39, 0.15), (0.60, 0.22))]
-    under = left(half["nose"]) + [(zero, zero + 0.80, 0.12)] + half["nose"][::-1]
-    eye_left, right = left(half["eye"]), half["eye"]
-    eye_right = [right[3], right[2], right[1], right[0], right[5], right[4]]
-    points = left(half["brow"]) + half["brow"][::-1] + nose + under + eye_left + eye_right + _mouth(k, n)
-    u, v = (torch.stack([q[i] for q in points], 1) for i in (0, 1))
-    lift = torch.tensor([q[2] for q in points], dtype=factors.dtype, device=factors.device)
+    n, tweaks = len(factors), style(domain).TWEAKS
+    bent = tweaks.toward(tweaks, factors.new_zeros(n))
+    k, p = Numbers.of(factors, NAMES, bent), pose_of(factors, bent)
+    points = _inside(k, n)
+    u, v = (torch.stack([point[i] for point in points], 1) for i in (0, 1))
+    lift = torch.tensor([point[2] for point in points], dtype=factors.dtype, device=factors.device)
     x, y = project(u, v, lift, p)
     jx, jy = _jaw(n, p, factors)
     xy = torch.stack([torch.cat([jx, x], 1), torch.cat([jy, y], 1)], -1)
@@ -122,11 +134,24 @@ def landmarks(factors: Tensor, domain: str = "photo", size: int = 64) -> Tensor:
 
 
 def part_masks(factors: Tensor, domain: str = "photo", size: int = 64, seed=0) -> dict[str, Tensor]:
-    """Soft masks of the visible parts, name -> ``[N, size, size]`` in [0, 1]; `PARTS` lists the names."""
+    """Soft masks of the parts, name -> ``[N, size, size]`` in [0, 1]; `PARTS` lists the names.
+
+    A mask says where a part is, not whether another one lies over it: hair_front covers the head behind it.
+
+    Args:
+        factors: ``[N, F]``.
+        domain: its geometry moves them.
+        size: pixels.
+        seed: see `render.blend`; only cubism's facets use it.
+
+    Raises:
+        UserError: see `landmarks`.
+    """
     check_domain(domain), check_size(size), check_factors(factors)
-    seeds = _seeds(seed, len(factors), factors.device)
-    share = torch.zeros(len(factors), dtype=factors.dtype, device=factors.device)
-    rows = [canvas(factors[k], domain, domain, share[k], size, seeds[k]).m.masks for k in _chunks(len(factors), size)]
+    seeds, share = seeds_of(seed, len(factors), factors.device), factors.new_zeros(len(factors))
+    if len(factors) == 0:
+        return {name: factors.new_zeros(0, size, size) for name in PARTS}
+    rows = [canvas(factors[k], domain, domain, share[k], size, seeds[k]).m.masks for k in chunks(len(factors), size)]
     return {name: torch.cat([r[name][:, 0].expand(-1, size, size) for r in rows]) for name in PARTS}
 
 

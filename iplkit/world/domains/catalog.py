@@ -1,4 +1,4 @@
-"""Names of the domains and where each is painted."""
+"""Names of the domains, where each is painted, and what each changes."""
 
 import difflib
 import importlib
@@ -38,6 +38,26 @@ def check_domain(name: str) -> None:
 
 
 def style(name: str) -> ModuleType:
-    """The domain's module: ``TWEAKS``, ``CHANGES``, ``paint`` and perhaps ``warp``."""
+    """The domain's module.
+
+    ``TWEAKS`` bends the head, ``paint`` colors it, ``warp``, where there is one, breaks the picture; ``CHANGES`` and
+    ``WHAT`` say so in words.
+
+    Raises:
+        UserError: if there is no such domain.
+    """
     check_domain(name)
     return importlib.import_module(f"iplkit.world.domains.{_FILES[name]}")
+
+
+def table() -> list[dict[str, str]]:
+    """What each domain changes of a photo, for the book.
+
+    Geometry means that landmarks move by 5 % of the distance between the outer eye corners or more, or that the
+    picture itself is broken.
+
+    Returns:
+        One row a domain, in order: "domain", "changes" ("nothing", "appearance" or "both"; no domain changes geometry
+        alone), and "what", one sentence.
+    """
+    return [{"domain": name, "changes": style(name).CHANGES, "what": style(name).WHAT} for name in DOMAINS]

@@ -1,4 +1,4 @@
-"""Pointillism: the photo taken apart into dots of pure color on pale canvas, complements mixed in."""
+"""Pointillism: the photo taken apart into dots."""
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from iplkit.world.noise import dots
 from iplkit.world.shading import Canvas, blur, over, saturate, soft_step, tone
 
 CHANGES = "appearance"
+WHAT = "Dots of pure color on pale canvas, with complements mixed in."
 TWEAKS = Tweaks()
 DOTS = 12.0  # dots per image half side
 

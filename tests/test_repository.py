@@ -1,0 +1,111 @@
+"""The repository: one list of requirements, clean notebooks, complete commands."""
+
+import json
+import re
+import subprocess
+import tomllib
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from small_book import REPOSITORY
+
+from iplkit.sources import PARAMETERS
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+REQUIRED = PROJECT["dependencies"] + [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+
+
+def tracked():
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return [REPOSITORY / name for name in done.stdout.split("\0") if name and (REPOSITORY / name).is_file()]
+
+
+def test_conda_and_pip_install_the_same():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    plain = [line for line in environment["dependencies"] if isinstance(line, str)]
+    (pip,) = [line["pip"] for line in environment["dependencies"] if isinstance(line, dict)]
+    assert [line for line in pip if not line.startswith("-")] == REQUIRED
+    assert {"-c requirements.txt", "-e ."} == {line for line in pip if line.startswith("-")}
+    assert f"python{PROJECT['requires-python']}" in plain
+
+
+def test_every_pin_agrees_with_the_list_of_what_was_tried():
+    tried = {canonicalize_name(r.name): r for r in map(Requirement, read_lines("requirements.txt"))}
+    for line in REQUIRED:
+        wanted = Requirement(line)
+        if canonicalize_name(wanted.name) in ("torch", "torchvision"):
+            assert canonicalize_name(wanted.name) not in tried, "a reader may take other wheels of torch"
+            continue
+        (version,) = [s.version for s in tried[canonicalize_name(wanted.name)].specifier]
+        assert wanted.specifier.contains(version), line
+
+
+def read_lines(name):
+    return [line for line in (REPOSITORY / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_every_requirement_says_what_it_is_for():
+    lines = [line.strip() for line in (REPOSITORY / "pyproject.toml").read_text().splitlines()]
+    for requirement in REQUIRED:
+        (line,) = [line for line in lines if line.startswith(f'"{requirement}"')]
+        assert re.search(r"# \w", line), requirement
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_clean(path):
+    notebook = json.loads(path.read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code), "outputs are committed"
+    assert all(cell.get("id") for cell in notebook["cells"]), "cells need stable ids"
+    (parameters,) = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
+    lines = [line for line in "".join(parameters["source"]).splitlines() if line.strip()]
+    for line, name in zip(lines, PARAMETERS, strict=True):
+        assert re.match(rf'{name}(: str)? = "[\w-]*"  # \w', line), "parameters are commented literals"
+
+
+def test_nothing_in_git_is_large_or_built_or_belongs_to_one_machine():
+    files = tracked()
+    assert sum(path.stat().st_size for path in files) <= 45e6, "all tracked files together"
+    for path in files:
+        parts = path.relative_to(REPOSITORY).parts
+        assert not {"_build", "__pycache__", ".ipynb_checkpoints", ".venv"} & set(parts), path
+        if path.suffix in (".py", ".md", ".ipynb", ".json", ".yml", ".toml", ".txt", ".bib", ".css", ".cff", ""):
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"/(?:home|Users|root|work)/\w", text), f"{path}: a path of one machine"
+
+
+def test_make_says_what_each_target_does():
+    text = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()) - {"help", "install"}
+    shown = subprocess.run(["make", "-s", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    for target in targets:
+        assert re.search(rf"^make {target} +\S", shown, re.MULTILINE), target
+
+
+def test_an_old_python_is_refused_in_one_sentence(tmp_path):
+    old = tmp_path / "old-python"
+    old.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.8.1 || exit 1\n")
+    old.chmod(0o755)
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        (tmp_path / name).write_bytes((REPOSITORY / name).read_bytes())
+    done = subprocess.run(["make", "test", f"PYTHON={old}"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and not (tmp_path / ".venv").exists()
+    assert "This needs Python 3.11 or newer, and found Python 3.8.1" in done.stderr
+
+
+def test_the_checks_of_a_submission_stop_at_the_first_failure():
+    text = (REPOSITORY / ".ci" / "run").read_text()
+    assert "set -euo pipefail" in text
+    steps = re.findall(r"^step \w+ (.*)$", text, re.MULTILINE)
+    assert steps == ["make install", "make test", "make thesis", ".venv/bin/iplkit verify"]
+    assert subprocess.run(["bash", "-n", str(REPOSITORY / ".ci" / "run")], check=False).returncode == 0
+
+
+def test_the_readmes_name_the_two_commands_and_one_picture_first():
+    for name in ("README.md", "README_zh-cn.md"):
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        assert "make thesis" in text and "make test" in text and "README" in text
+        assert re.search(r"!\[[^\]]+\]\(figures/readme-grid.png\)", text)
