@@ -11,7 +11,7 @@ import click
 from iplkit import paths
 from iplkit.errors import UserError
 
-FRAME = ("_config.yml", "_toc.yml", "book", "figures")  # copied as they are
+FRAME = ("_config.yml", "_toc.yml", "book", "figures", "iplkit/shipped/cards")  # copied as they are
 
 THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
 

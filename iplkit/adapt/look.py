@@ -30,6 +30,7 @@ class Look:
     def encode(self, images: Tensor, step: int) -> Tensor:
         """CLIP features of the step's views, `[N * max(views, 1), E]`, not normalized."""
         s = self.settings
+        images = images.clamp(-1, 1) if s.clamp else images
         windows = draw(self.seed, "views", step)
         views = random_views(images, s.views, windows, scale=s.view_scale, shift=s.view_shift, noise=s.view_noise)
         return self.clip.encode_image(views).float()

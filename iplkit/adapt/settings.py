@@ -33,6 +33,7 @@ class AdaptSettings:
     ema: float = 0.99  # share of the old average kept per step; 0 keeps the last weights
     noise: str = "paired"  # pixel noise of the two generators: "paired", "independent", "none"
     floor: float = 0.1  # image differences shorter than this (unit sphere) are not stretched to length 1
+    clamp: bool = False  # show CLIP what a screen would show: values outside [-1, 1] are cut, and pull no further
     views: int = 0  # random crops per image that CLIP sees; 0 shows the plain image
     view_scale: float = 0.25  # a view shows between 1 - this and 1 + this of the picture's side
     view_shift: float = 0.1  # largest shift of a view, share of the picture's side
@@ -79,7 +80,7 @@ class AdaptSettings:
             tier: "smoke" proves that the code runs, "laptop" is minutes, "full" is the printed number.
         """
         profiles = {
-            "world": cls(batch=4, lr=0.002, views=2),
+            "world": cls(batch=4, lr=0.0012, views=2, floor=1.0, clamp=True, ema=0.98, selector="all"),
             "paper": cls(select_every=1, mapper_pool=9600),
         }
         tiers = {
