@@ -286,6 +286,7 @@ PHASES = (
     Phase("parts", steps=4000, lr=1e-3, seed=15, batch=128, warmup=200, share=0.65, weight_decay=0.05, settings={"kept": 0.5}),
     Phase("whole", steps=1500, lr=4e-4, seed=16, batch=128, share=0.35, weight_decay=0.05),
     Phase("questions", steps=600, lr=6e-4, seed=18, batch=128, share=0.5, weight_decay=0.05, settings={"photos": 0.5, "questions": 1.0}),
+    Phase("more questions", steps=500, lr=5e-4, seed=19, batch=128, share=0.4, weight_decay=0.05, settings={"photos": 0.6, "questions": 3.0}),
     Phase("harden", steps=0, lr=2e-4, seed=17, batch=128, share=0.35, weight_decay=0.05, settings={"epsilon": 0.03}),
 )
 RECIPE = Recipe("clip", PHASES, build, {"pool": PoolSettings()}, begin, check, save)

@@ -49,7 +49,7 @@ PHASES = (
     Phase("mapping", 1200, 1024, 0.15, 1),
     Phase("pairs", 4000, 16, 2.5e-3, 2),
     Phase("details", 6400, 16, 2e-3, 3),
-    Phase("adversarial", 10000, 16, 1.5e-3, 4),
+    Phase("adversarial", 7500, 16, 1.5e-3, 4),
 )
 
 
