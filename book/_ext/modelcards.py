@@ -29,7 +29,7 @@ class ModelCard(SphinxDirective):
         path = Path(self.env.srcdir) / CARDS / f"{name}.json"
         self.env.note_dependency(str(path))
         if not path.is_file():
-            return [nodes.paragraph("", "This model has no card yet: the shipped weights were not trained by a recipe.")]
+            return [nodes.paragraph("", "This model has no card yet.")]
         card = json.loads(path.read_text(encoding="utf-8"))
         found: list[nodes.Node] = [table(["What", "Value"], facts(card))]
         if points := curve_of(card):

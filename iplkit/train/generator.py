@@ -112,7 +112,9 @@ class Trainer:
         self.config = config
         self.recipe = [p if steps is None else Phase(p.name, steps, min(p.batch, 64), p.lr, p.seed) for p in recipe]
         self.net = Generator(config, seed=7).to(memory_format=torch.channels_last)
-        self.readout = nn.Linear(config.w_dim, NUM_FACTORS)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(6)
+            self.readout = nn.Linear(config.w_dim, NUM_FACTORS)
         self.g_ema = copy.deepcopy(self.net).requires_grad_(False)
         self.features = critic_features(critic) if critic is not None else None
         self.d = Ensemble(config, self.features, seed=8).to(memory_format=torch.channels_last)
