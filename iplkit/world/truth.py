@@ -39,7 +39,7 @@ def _jaw(n: int, p: Pose, like: Tensor) -> tuple[Tensor, Tensor]:
     angles = torch.tensor(degrees, dtype=like.dtype, device=like.device) * (math.pi / 180)
     y = (torch.sin(angles) * BELOW).expand(n, -1)
     scale, half = p.scale.view(n, 1), p.half_width.view(n, 1)
-    x = -torch.cos(angles) * half * outline_shape(y.view(n, 1, 1, -1), p).view(n, -1)
+    x = -torch.cos(angles) * half * outline_shape(y[:, None, None], p)[:, 0, 0]
     return x * scale, y * scale + EYE_LINE
 
 
