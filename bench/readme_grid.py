@@ -6,9 +6,10 @@ seeds 0, 1, 2, ... in order, none left out.
 
 import torch
 
-from iplkit import paths, zoo
-from iplkit.images import grid, resize, write_image
+from iplkit import zoo
 from iplkit.latents import z_from_seeds
+from iplkit.plotting import image_grid
+from iplkit.records import Origin, save_figure
 
 COLUMNS, PSI, SCALE = 10, 0.8, 2
 
@@ -21,9 +22,9 @@ def main() -> None:
     generators = [zoo.load("generator"), *(zoo.adapted(f"{method}-{domain}") for domain in domains for method in ("nada", "ipl"))]
     with torch.no_grad():
         images = torch.cat([g(z, truncation_psi=PSI, noise_mode="const").clamp(-1, 1) for g in generators])
-    size = images.shape[-1] * SCALE
-    write_image(paths.root() / "figures" / "readme-grid.png", grid(resize(images, size).clamp(-1, 1), columns=COLUMNS, gap=4))
-    print("rows: source, " + ", ".join(f"{m} {d}" for d in domains for m in ("NADA", "IPL")))
+    rows = ["source", *(f"{method}, {domain}" for domain in domains for method in ("NADA", "IPL"))]
+    origin = Origin("bench/readme_grid.py", out="figures")
+    save_figure(image_grid(images, rows, scale=SCALE), "readme-grid", origin, seeds=range(COLUMNS), inputs=["generator"])
 
 
 if __name__ == "__main__":

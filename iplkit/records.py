@@ -253,7 +253,8 @@ def _circumstances(origin: Origin, seconds: dict) -> dict:
     import torch
 
     notebook = paths.root() / origin.notebook
-    files = [notebook, *modules_of_notebook(notebook)] if notebook.is_file() else []
+    used = modules_of_notebook(notebook) if notebook.suffix == ".ipynb" and notebook.is_file() else []
+    files = [notebook, *used] if notebook.is_file() else []  # a script of bench/ has no cells
     return {
         "commit": _commit(),
         "versions": {"python": platform.python_version()} | {p: v for p in PACKAGES if (v := _version(p))},
