@@ -99,11 +99,15 @@ def optimizer_of(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
 
 
 @torch.no_grad()
+def move_average(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Exponential moving average of parameters and floating buffers (g_ema); other buffers are copied."""
+    for a, b in zip(average.state_dict().values(), module.state_dict().values()):
+        a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
+
+
 def follow(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
     """Move the averaged weights towards the model's; fast at first, then by 1 - `decay` a step."""
-    weight = 1 - min(decay, (1 + step) / (10 + step))
-    for a, b in zip(average.state_dict().values(), model.state_dict().values()):
-        a.lerp_(b, weight) if a.is_floating_point() else a.copy_(b)
+    move_average(average, model, min(decay, (1 + step) / (10 + step)))
 
 
 class Training:

@@ -23,7 +23,7 @@ from iplkit.images import from_uint8
 from iplkit.nets.critic import load_critic
 from iplkit.stylegan2.checkpoints import save_generator
 from iplkit.stylegan2.generator import Generator, GeneratorConfig, Mapping
-from iplkit.train.common import curve, processor
+from iplkit.train.common import curve, move_average, processor
 from iplkit.train.discriminators import Ensemble
 from iplkit.train.people import Pool, codes, directions, uniform_of
 from iplkit.weights import atomic_path
@@ -87,13 +87,6 @@ def critic_features(critic: nn.Module, layers=("stem", "stage1", "stage2", "stag
         return [named[name] for name in layers]
 
     return features
-
-
-@torch.no_grad()
-def move_average(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Exponential moving average of parameters and floating buffers (g_ema)."""
-    for a, b in zip(average.state_dict().values(), module.state_dict().values()):
-        a.lerp_(b, 1 - decay) if a.is_floating_point() else a.copy_(b)
 
 
 class Trainer:
