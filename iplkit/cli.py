@@ -57,8 +57,11 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the result; default: where the notebooks look.")
 @click.option("-f", "--force", is_flag=True, help="Train again although the result is there.")
+@click.option("--allow-unknown", is_flag=True, help="Let words through that the CLIP never saw; the result is marked.")
 @dry_run_option
-def adapt(source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, dry_run: bool) -> None:
+def adapt(
+    source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, allow_unknown: bool, dry_run: bool
+) -> None:
     """Teach the generator another domain from nothing but two phrases.
 
     \b
@@ -66,10 +69,11 @@ def adapt(source: str, target: str, method: str, tier: str, profile: str, seed: 
       iplkit adapt --target "ukiyo-e"                          IPL, minutes on a laptop
       iplkit adapt --target sketch --method nada --tier smoke  seconds: only proves that it runs
       iplkit adapt --target zombie --out mine                  into a folder of your own
+      iplkit adapt --target "watercolor" --allow-unknown       a word that was never learned: see what happens
     """
     from iplkit.adapt.products import make_product
 
-    product = make_product(source, target, method, profile, tier, seed, out, dry_run, force=force, progress=sys.stderr.isatty())
+    product = make_product(source, target, method, profile, tier, seed, out, dry_run, force=force, progress=sys.stderr.isatty(), allow_unknown=allow_unknown)
     click.echo(f"{'Written' if product.made else 'Would be written' if dry_run else 'There already'}: {product.path}")
 
 

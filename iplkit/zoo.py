@@ -41,7 +41,6 @@ WORLD = (
     Entry("critic", "critic.safetensors", "iplkit.nets.critic:load_critic", "MIT", "serves losses: discriminator, perceptual term"),
     Entry("judge", "judge.safetensors", "iplkit.nets.judge:load_judge", "MIT", "stands in for Inception: printed numbers, never a loss"),
     Entry("identity", "identity.safetensors", "iplkit.nets.identity:load_identity", "MIT", "tells whether two portraits show one person"),
-    Entry("fit", "fit.safetensors", "iplkit.world.fit:load_fit", "MIT", "first guess of a portrait's factors, refined by the renderer"),
 )
 PAPER = (
     Entry("generator", "stylegan2-ffhq-config-f.pt", _GENERATOR, "NVIDIA, non-commercial", "FFHQ at 1024 px, rosinality layout"),

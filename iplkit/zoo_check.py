@@ -17,6 +17,7 @@ import pandas as pd
 from torch import nn
 
 from iplkit import zoo
+from iplkit.bars.fitting import fit_table, fitting
 from iplkit.bars.language import m4, m5
 from iplkit.bars.people import m6
 from iplkit.bars.row import BARS, Row
@@ -29,7 +30,7 @@ from iplkit.records import Origin, plain, save_table, shipped_hashes, write_json
 
 COMMAND = "iplkit zoo check"
 NEEDS = {"W1": (), "W3": (), "M1": ("generator", "judge"), "M2": ("generator", "judge"), "M3": ("generator", "judge")}
-NEEDS |= {"M4": ("clip",), "M5": ("clip",), "M6": ("identity",), "M7": ("generator", "clip", "judge")}
+NEEDS |= {"M4": ("clip",), "M5": ("clip",), "M6": ("identity",), "M7": ("generator", "clip", "judge"), "FIT": ("judge",)}
 
 
 class Models:
@@ -97,6 +98,7 @@ def measure(bar: str, scale: Scale, models: Models, figures: Path) -> list[Row]:
         "M5": lambda: m5(scale, models.get("clip")),
         "M6": lambda: m6(scale, models.get("identity")),
         "M7": lambda: m7(figures),
+        "FIT": lambda: fitting(scale, models.get("judge")),
     }
     return jobs[bar]()
 
@@ -147,7 +149,7 @@ def run_check(
     force: bool = False,
     scale: Scale | None = None,
 ) -> Report:
-    """Measure W1, W3 and M1 to M7, and write ``tab-world-models`` and its details into `out`.
+    """Measure W1, W3, M1 to M7 and the fit, and write ``tab-world-models`` and its details into `out`.
 
     Args:
         out: folder of figures; parts go to its ``full/`` or, if quick, ``smoke/``. M7 reads ``full/steer-*.json``.
@@ -205,5 +207,7 @@ def store(report: Report, out: Path, scale: Scale, quick: bool, models: dict | N
         frame = report.frame(asked_only)
         numbers = {f"{row.bar} {row.quantity}": row.value for row in report.rows if row.asked or not asked_only}
         save_table(frame, name, origin, numbers=numbers, seconds=report.seconds, **common)
-
-
+    fitted = [row for row in report.rows if row.bar == "FIT"]
+    if fitted:
+        numbers = {row.quantity: row.value for row in fitted}
+        save_table(fit_table(fitted), "tab-world-fit", origin, numbers=numbers, seconds={"FIT": report.seconds["FIT"]}, **common)

@@ -46,7 +46,7 @@ def facts(card: dict) -> list[list[str]]:
     size = f"{card.get('parameters', 0):,} parameters" + (f", {card['bytes'] / 1e6:.1f} MB" if "bytes" in card else "")
     time = f"{card.get('hours', 0):.2f} hours on {card.get('device', 'an unknown device')}, {card.get('threads', '?')} thread(s)"
     rows = {"Data": "; ".join(data), "Phases": "; ".join(phases), "Training": time, "Size": size, "License": card.get("license", "")}
-    rows["SHA-256"] = card.get("sha256", "")[:16]
+    rows |= {"SHA-256": card.get("sha256", "")[:16], "Note": card.get("note", "")}
     return [[key, value] for key, value in rows.items() if value]
 
 
@@ -57,8 +57,9 @@ def curve_of(card: dict) -> list[tuple[int, float]]:
         if row.get("phase") != phase:
             phase, before = row.get("phase"), before + last
         last = row.get("step", 0)
-        if isinstance(row.get("loss"), int | float) and math.isfinite(row["loss"]):
-            points.append((before + last, row["loss"]))
+        loss = row.get("loss", row.get("pairs"))  # the generator's curve is that of its pairs
+        if isinstance(loss, int | float) and math.isfinite(loss):
+            points.append((before + last, loss))
     return points if len(points) > 1 else []
 
 

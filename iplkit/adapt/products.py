@@ -61,6 +61,7 @@ def make_product(
     models: Path | None = None,
     progress: bool = True,
     force: bool = False,
+    allow_unknown: bool = False,
 ) -> Product:
     """Adapt a generator and write it, or find that it is there already.
 
@@ -80,6 +81,7 @@ def make_product(
         models: folder of the models; None is the zoo's.
         progress: show bars with the time left.
         force: train although the product is there.
+        allow_unknown: let words through that the CLIP never saw; the record and the file's name say so.
 
     Raises:
         UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
@@ -88,14 +90,20 @@ def make_product(
         raise UserError(f"method must be one of {sorted(METHODS)}; got {method!r}")
     folder = Path(out) if out is not None else paths.run_folder(tier, profile) / "adapted"
     path = folder / paths.adapted_name(method, target, source=source, seed=seed)
+    if allow_unknown:
+        path = path.with_name(f"unknown-{path.name}")
     settings = settings or product_settings(method, profile, tier)
     if source == target:
         raise UserError(f"target must be another domain than the source; both are {source!r}")
     clip = zoo.load("clip", profile, models)
+    if allow_unknown:
+        clip.let_unknown_through()
     clip.tokenize([source, target])  # refuses unknown words, naming the nearest
     hashes = {name: sha256(zoo.path_of(name, profile, models)) for name in ("generator", "clip")}
     record = {"kind": "adapted generator", "method": method, "source": source, "target": target, "seed": seed}
     record |= {"profile": profile, "tier": tier, "settings": settings.record(), "inputs": hashes}
+    if allow_unknown:
+        record["allow_unknown"] = True
     if not force and (found := finished(path, record)) is not None:
         return Product(path, found, made=False)
     if dry_run:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from iplkit.errors import UserError
 from iplkit.metrics.oracle import wilson_interval
 
-BARS = ("W1", "W3", "M1", "M2", "M3", "M4", "M5", "M6", "M7")
+BARS = ("W1", "W3", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "FIT")
 """What one command measures. W2 is a speed and belongs to bench/, where nothing is compared byte by byte."""
 
 

@@ -27,6 +27,7 @@ class Scale:
     people: int = 200  # M5
     shares: int = 9  # M5, steps from 0 to 1
     steered: int = 1000  # M7
+    fitted: int = 64  # FIT, a domain
     size: int = 64  # pixels of the models
     batch: int = 100
     seed: int = 2024
@@ -37,7 +38,7 @@ class Scale:
         """The printed scale, or a quick one of a tenth and less."""
         scale = cls(n=n, faces=min(n, cls.faces), **changes)
         if quick:
-            return replace(scale, n=min(n, 1000), frontal=60, paired=4, faces=min(n, 200), people=20, shares=5, steered=200)
+            return replace(scale, n=min(n, 1000), frontal=60, paired=4, faces=min(n, 200), people=20, shares=5, steered=200, fitted=8)
         return scale
 
 

@@ -24,12 +24,17 @@ HEAD_WIDTH = 64  # channels of an attention head, as in every published CLIP
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """Sizes of a CLIP that we train ourselves; the defaults are the world profile's."""
+    """Sizes of a CLIP that we train ourselves; the defaults are the world profile's.
+
+    The picture tower is one of the two kinds of Radford et al. 2021, Sec. 2.4: a ResNet, with four numbers of blocks in
+    `vision_layers`, or a vision transformer, with one number of layers. A small transformer sees colors for a long time
+    and no mouth; convolutions look at shapes from the start.
+    """
 
     image_size: int = 64  # pixels
-    patch_size: int = 8  # pixels
-    vision_width: int = 192
-    vision_layers: int = 5
+    patch_size: int = 8  # pixels; of a transformer
+    vision_width: int = 24
+    vision_layers: int | tuple[int, ...] = (2, 2, 3, 1)
     text_width: int = 192
     text_layers: int = 4
     text_heads: int = 3
@@ -38,17 +43,28 @@ class ClipConfig:
     vocab_size: int = VOCAB_SIZE
 
     def __post_init__(self):
-        if self.image_size % self.patch_size:
+        if self.is_resnet:
+            object.__setattr__(self, "vision_layers", tuple(self.vision_layers))
+            if len(self.vision_layers) != 4 or self.image_size % 32 or self.vision_width % 2:
+                sizes = f"{self.vision_layers}, {self.image_size} and {self.vision_width}"
+                raise UserError(f"a ResNet needs 4 numbers of blocks, an image_size of whole 32s and an even vision_width; got {sizes}")
+        elif self.image_size % self.patch_size:
             raise UserError(f"image_size needs to be a multiple of patch_size {self.patch_size}; got {self.image_size}")
-        if self.vision_width % HEAD_WIDTH:
+        elif self.vision_width % HEAD_WIDTH:
             raise UserError(f"vision_width needs to be a multiple of {HEAD_WIDTH}; got {self.vision_width}")
         if self.text_width % self.text_heads:
             raise UserError(f"text_width needs to be a multiple of text_heads {self.text_heads}; got {self.text_width}")
 
+    @property
+    def is_resnet(self) -> bool:
+        """Whether the picture tower is a ResNet."""
+        return not isinstance(self.vision_layers, int)
+
     def towers(self, rows: int) -> dict:
         """open_clip's own words for these sizes, with a token table of `rows` rows."""
-        vision = dict(image_size=self.image_size, patch_size=self.patch_size, width=self.vision_width)
-        vision |= dict(layers=self.vision_layers, head_width=HEAD_WIDTH)
+        vision = dict(image_size=self.image_size, width=self.vision_width, layers=self.vision_layers, head_width=HEAD_WIDTH)
+        if not self.is_resnet:
+            vision |= dict(patch_size=self.patch_size)
         text = dict(context_length=self.context_length, vocab_size=rows, width=self.text_width)
         text |= dict(heads=self.text_heads, layers=self.text_layers)
         return dict(embed_dim=self.embed_dim, vision_cfg=vision, text_cfg=text)
@@ -112,8 +128,12 @@ class Clip(nn.Module):
         Returns:
             Image features, ``[N, E]``, not normalized.
         """
+        return self.model.visual(self.tower_input(images, antialias))
+
+    def tower_input(self, images: Tensor, antialias: bool = True) -> Tensor:
+        """What the picture tower wants: its own size, and its own scale of values. See `encode_image`."""
         images = resize_and_crop(images, self.image_size, antialias)
-        return self.model.visual(((images + 1) / 2 - self.mean) / self.std)
+        return ((images + 1) / 2 - self.mean) / self.std
 
     def tokenize(self, texts: Sequence[str], allow_unknown: bool = False) -> Tensor:
         """CLIP's ids of sentences, ``[N, 77]``; a word the weights never saw is refused.
@@ -136,6 +156,11 @@ class Clip(nn.Module):
             for text in texts:
                 self._refuse_unknown(text)
         return ids
+
+    def let_unknown_through(self) -> "Clip":
+        """From now on no word is refused, for readers who want to see what unseen words do; returns itself."""
+        self.words = self.token_ids = None
+        return self
 
     def _refuse_unknown(self, text: str) -> None:
         if self.words is not None:

@@ -20,35 +20,39 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from iplkit.clip.model import build_world_clip, compact_ids, save_clip, to_compact
 from iplkit.clip.text import CONTEXT_LENGTH, EOT_ID, PAD_ID, SOT_ID, token_list
 from iplkit.clip.towers import Clip
+from iplkit.nets.readout import ClassifierConfig, Heads, Readout
 from iplkit.train import augment
+from iplkit.train.classifier import RUIN, loss_of_readout, with_none
 from iplkit.train.common import LossOfStep, Phase, Recipe
 from iplkit.train.pool import FLAGS, Pool, PoolSettings
 from iplkit.world.captions import CLASSES, KEPT_TEMPLATES, TRAIN_TEMPLATES, ZERO_SHOT, Caption, agreement, all_texts, bare_captions, draw_captions, vocabulary
 from iplkit.world.domains.catalog import DOMAINS
 from iplkit.world.predicates import predicate_index, truth
+from iplkit.world.truth import kinds
 
 LARGEST_SCALE = 100.0  # of the logits, as in CLIP
 
 
-class KeepSome(nn.Module):
-    """While training, show the tower a random part of the patches, always with the class token.
+class Pupil(nn.Module):
+    """A CLIP in training, with heads that say what a picture shows; only the CLIP is kept.
 
-    Li et al. 2023, "Scaling Language-Image Pre-training via Masking". Set `generator` before each step.
+    Captions teach little about a mouth: most of them do not speak of it. The heads ask for every factor of every picture.
     """
 
-    def __init__(self, kept: float):
+    def __init__(self, clip: Clip, seed: int):
         super().__init__()
-        self.kept = kept
-        self.generator: torch.Generator | None = None
+        self.clip = clip
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.heads = Heads(ClassifierConfig(size=clip.image_size), clip.config.vision_width * 32, clip.image_size // 32)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Tokens ``[N, 1 + patches, D]`` -> ``[N, 1 + kept patches, D]``."""
-        if not self.training:
-            return x
-        n, patches = len(x), x.shape[1] - 1
-        order = torch.rand(n, patches, generator=self.generator).argsort(1)[:, : round(self.kept * patches)]
-        picked = torch.gather(x[:, 1:], 1, order[..., None].expand(-1, -1, x.shape[2]).to(x.device))
-        return torch.cat([x[:, :1], picked], dim=1)
+    def see(self, images: Tensor) -> tuple[Tensor, Readout]:
+        """Image features ``[N, E]``, as `Clip.encode_image` gives them, and what the heads read from the last map."""
+        tower = self.clip.visual
+        x = tower.stem(self.clip.tower_input(images))
+        for layer in (tower.layer1, tower.layer2, tower.layer3, tower.layer4):
+            x = layer(x)
+        return tower.attnpool(x), self.heads(x, {})
 
 
 @cache
@@ -96,6 +100,14 @@ def disturb(images: Tensor, generator: torch.Generator) -> Tensor:
     return augment.grain(images, generator, 0.10)
 
 
+def look_twice(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Shift, blur, tint, noise: for the first phase, in which places count."""
+    images = augment.move(images, generator, shift=0.03)
+    images = augment.soften(images, generator, 0.3)
+    images = augment.tint(images, generator, 0.08)
+    return augment.grain(images, generator, 0.08)
+
+
 def say(pool: Pool, rows: Tensor, generator: torch.Generator) -> tuple[list[Caption], Tensor, Tensor]:
     """Captions for a batch, with their truth for every picture of it.
 
@@ -118,38 +130,42 @@ def say(pool: Pool, rows: Tensor, generator: torch.Generator) -> tuple[list[Capt
     return claims, *agreement(said, pool.shares(rows), claims)
 
 
-def begin(model: Clip, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
-    """Phase settings: "kept", the share of patches shown; "epsilon", the strength of hardening, 0 for none; "photos", the
-    share of a batch that is pure photos; "questions", the weight of `question_loss`."""
-    pool = pools["pool"]
-    photos = _photo_rows(pool, phase.settings.get("photos", 0.0), phase.batch)
-    weight_of_questions = phase.settings.get("questions", 0.0)
+def begin(model: Pupil, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
+    """Phase settings: "captions", whether texts are read at all; "readout", the weight of the heads' loss; "epsilon", the
+    strength of hardening, 0 for none; "photos", the share of a batch that is pure photos; "questions", the weight of
+    `question_loss`."""
+    pool, clip, wanted = pools["pool"], model.clip, phase.settings
+    photos = _photo_rows(pool, wanted.get("photos", 0.0), phase.batch)
     device = next(model.parameters()).device
-    kept, epsilon = phase.settings.get("kept", 1.0), phase.settings.get("epsilon", 0.0)
-    keep = model.model.visual.patch_dropout = KeepSome(kept) if kept < 1 else nn.Identity()
-    table = torch.tensor(model.token_ids)
 
-    def loss_of(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        keep.generator = generator
+    def readout_loss(out: Readout, rows: Tensor) -> tuple[Tensor, dict[str, float]]:
+        factors = pool.factors(rows)
+        truth = with_none(pool.shares(rows)), factors, kinds(factors), pool.flags(rows) != RUIN
+        return loss_of_readout(out, *(t.to(device) for t in truth))
+
+    def see(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        rows = pool.rows(step, phase.batch, phase.seed)
+        images = look_twice(pool.images(rows), generator).contiguous(memory_format=torch.channels_last)
+        return readout_loss(model.see(images.to(device))[1], rows)
+
+    def read(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         rows = photos(pool.rows(step, phase.batch, phase.seed), generator)
-        images = disturb(pool.images(rows), generator).to(device)
-        claims, weight, unsure = say(pool, rows, generator)
-        ids = to_compact(quick_ids([c.text for c in claims]), table).to(device)
-        weight, unsure = weight.to(device), unsure.to(device)
+        images = disturb(pool.images(rows), generator).contiguous(memory_format=torch.channels_last).to(device)
+        claims, weight, unsure = (t.to(device) if isinstance(t, Tensor) else t for t in say(pool, rows, generator))
+        ids = to_compact(quick_ids([c.text for c in claims]), torch.tensor(clip.token_ids)).to(device)
         with attention_for(device.type):
-            text = F.normalize(model.encode_text(ids).float(), dim=-1)
-            scale = model.scale.clamp(max=LARGEST_SCALE)
-            if epsilon > 0:
-                images = harden(model, images, scale * text, weight, unsure, epsilon)
-            image = F.normalize(model.encode_image(images).float(), dim=-1)
-        loss = soft_contrastive_loss(scale * image @ text.T, weight, unsure)
-        numbers = {"scale": float(scale.detach())}
-        if weight_of_questions > 0:
-            asked = question_loss(model, pool, rows, scale * image, generator)
-            loss, numbers["asked"] = loss + weight_of_questions * asked, float(asked.detach())
-        return loss, numbers
+            text = F.normalize(clip.encode_text(ids).float(), dim=-1)
+            scale = clip.scale.clamp(max=LARGEST_SCALE)
+            if wanted.get("epsilon", 0.0) > 0:
+                images = harden(clip, images, scale * text, weight, unsure, wanted["epsilon"], generator)
+            image, out = model.see(images)
+            image = scale * F.normalize(image.float(), dim=-1)
+            asked = question_loss(clip, pool, rows, image, generator)
+        loss, told = soft_contrastive_loss(image @ text.T, weight, unsure), readout_loss(out, rows)
+        numbers = {"scale": float(scale.detach()), "said": float(loss.detach()), "asked": float(asked.detach())} | told[1]
+        return loss + wanted.get("questions", 0.0) * asked + wanted.get("readout", 0.0) * told[0], numbers
 
-    return loss_of
+    return read if wanted.get("captions", True) else see
 
 
 def _photo_rows(pool: Pool, share: float, batch: int) -> Callable[[Tensor, torch.Generator], Tensor]:
@@ -192,24 +208,31 @@ def question_loss(model: Clip, pool: Pool, rows: Tensor, image: Tensor, generato
     return sum(losses) / max(1, len(losses))
 
 
-def harden(model: Clip, images: Tensor, text: Tensor, weight: Tensor, unsure: Tensor, epsilon: float) -> Tensor:
-    """Change half of the pictures by the one small step that misleads the model most.
+def harden(
+    model: Clip, images: Tensor, text: Tensor, weight: Tensor, unsure: Tensor, epsilon: float, generator: torch.Generator
+) -> Tensor:
+    """Change half of the pictures by a small step that misleads the model: random first, then where it hurts most.
 
-    Goodfellow et al. 2015, "Explaining and Harnessing Adversarial Examples", Sec. 4. A model that resists it has
-    gradients that look like the thing itself, which is what steering by a CLIP needs.
+    Goodfellow et al. 2015, "Explaining and Harnessing Adversarial Examples", Sec. 4, with the random start of Wong et
+    al. 2020, "Fast is better than free". A model that resists has gradients that look like the thing itself, which is
+    what steering by a CLIP needs.
 
     Args:
         images: ``[N, 3, H, W]`` in [-1, 1]; the first half is changed.
         text: scaled unit text features, ``[M, E]``.
         weight, unsure: truth, ``[N, M]``.
-        epsilon: size of the step in pixel values.
+        epsilon: largest change in pixel values; each picture has its own strength up to it.
+        generator: of strengths and starts.
     """
     half = len(images) // 2
-    attacked = images[:half].detach().requires_grad_()
+    strength = epsilon * torch.rand(half, 1, 1, 1, generator=generator).to(images)
+    start = strength * (2 * torch.rand(images[:half].shape, generator=generator).to(images) - 1)
+    attacked = (images[:half] + start).detach().requires_grad_()
     image = F.normalize(model.encode_image(attacked).float(), dim=-1)
     loss = soft_contrastive_loss(image @ text.detach().T, weight[:half], unsure[:half])
     (gradient,) = torch.autograd.grad(loss, attacked)
-    return torch.cat([(attacked + epsilon * gradient.sign()).detach(), images[half:]])
+    change = (start + 1.25 * strength * gradient.sign()).clamp(-strength, strength)
+    return torch.cat([images[:half] + change, images[half:]]).detach()
 
 
 @torch.no_grad()
@@ -232,9 +255,9 @@ def phrase_features(model: Clip, phrases, templates=KEPT_TEMPLATES) -> Tensor:
     return torch.stack(out)
 
 
-def check(model: Clip, pools: dict[str, Pool]) -> dict[str, float]:
+def check(pupil: Pupil, pools: dict[str, Pool]) -> dict[str, float]:
     """Zero-shot accuracies with the kept templates on held-out pictures, and how similarity follows a blend's share."""
-    pool = pools["pool"]
+    pool, model = pools["pool"], pupil.clip
     rows = pool.test
     pure = rows[pool.flags(rows) == FLAGS.index("pure")]
     features, domain = image_features(model, pool, pure), pool.classes(pure)[0][:, 0]
@@ -272,21 +295,20 @@ def _balanced(called: Tensor, true: Tensor) -> float:
     return float(torch.stack(each).mean()) if each else float("nan")
 
 
-def build() -> Clip:
+def build() -> Pupil:
     """The untrained model with the token rows of the grammar."""
-    return build_world_clip(token_ids=compact_ids(all_texts()), seed=15)
+    return Pupil(build_world_clip(token_ids=compact_ids(all_texts()), seed=15), seed=16)
 
 
-def save(path, model: Clip, metadata: dict, dtype=None) -> None:
+def save(path, model: Pupil | Clip, metadata: dict, dtype=None) -> None:
     """Write the model; it will accept the words of the grammar and no others."""
-    save_clip(path, model, words=vocabulary(), metadata=metadata, dtype=dtype)
+    save_clip(path, getattr(model, "clip", model), words=vocabulary(), metadata=metadata, dtype=dtype)
 
 
+LOUD = {"photos": 0.3, "questions": 1.0, "readout": 0.5}
 PHASES = (
-    Phase("parts", steps=4000, lr=1e-3, seed=15, batch=128, warmup=200, share=0.65, weight_decay=0.05, settings={"kept": 0.5}),
-    Phase("whole", steps=1500, lr=4e-4, seed=16, batch=128, share=0.35, weight_decay=0.05),
-    Phase("questions", steps=600, lr=6e-4, seed=18, batch=128, share=0.5, weight_decay=0.05, settings={"photos": 0.5, "questions": 1.0}),
-    Phase("more questions", steps=500, lr=5e-4, seed=19, batch=128, share=0.4, weight_decay=0.05, settings={"photos": 0.6, "questions": 3.0}),
-    Phase("harden", steps=0, lr=2e-4, seed=17, batch=128, share=0.35, weight_decay=0.05, settings={"epsilon": 0.03}),
+    Phase("see", steps=4000, lr=2e-3, seed=21, batch=64, share=0.2, settings={"captions": False}),
+    Phase("speak", steps=2000, lr=1e-3, seed=22, batch=128, share=0.4, weight_decay=0.05, settings=LOUD),
+    Phase("harden", steps=1300, lr=8e-4, seed=23, batch=128, share=0.4, weight_decay=0.05, settings=LOUD | {"questions": 2.0, "epsilon": 0.08}),
 )
 RECIPE = Recipe("clip", PHASES, build, {"pool": PoolSettings()}, begin, check, save)

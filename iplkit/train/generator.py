@@ -1,9 +1,10 @@
 """Train the shipped StyleGAN2: a warm start on pairs, then adversarial training.
 
-Four phases. *mapping*: w must hold the world's uniform numbers, linearly. *pairs*: the synthesis network learns to draw
+Six phases. *mapping*: w must hold the world's uniform numbers, linearly. *pairs*: the synthesis network learns to draw
 the photo that belongs to each code (L1 on the picture and its gradients). *details*: the same, and the critic's features
 of the picture must agree too. The mapping network learns along, slowly. *adversarial*: discriminators sharpen what regression left soft (heads on the critic's features and on patches, hinge loss, style
-mixing, EMA); the pair loss stays on with a smaller weight.
+mixing, EMA); the pair loss stays on with a smaller weight. *longer*: details again, from
+the averaged weights, since thin frames and strands come last. *refine*: adversarial again, against new discriminators.
 """
 
 import copy
@@ -50,6 +51,8 @@ PHASES = (
     Phase("pairs", 4000, 16, 2.5e-3, 2),
     Phase("details", 6400, 16, 2e-3, 3),
     Phase("adversarial", 7500, 16, 1.5e-3, 4),
+    Phase("longer", 13000, 16, 2.5e-3, 6),
+    Phase("refine", 5500, 16, 1.2e-3, 5),
 )
 
 
@@ -222,6 +225,13 @@ class Trainer:
 
     _start_details, _step_details = _start_pairs, _step_pairs
 
+    def _start_longer(self, phase: Phase) -> None:
+        if self.done.get(phase.name, 0) == 0:
+            self.net.load_state_dict(self.g_ema.state_dict())
+        self._start_pairs(phase)
+
+    _step_longer = _step_pairs
+
     def _follow(self, decay: float) -> None:
         self.net.mapping.update_w_avg(self.net.mapping.w(self.z[:64]).detach())
         move_average(self.g_ema, self.net, decay)
@@ -246,6 +256,12 @@ class Trainer:
         self.d.calibrate(from_uint8(self.images[:256]))
         self._restore(phase.name)
 
+    def _start_refine(self, phase: Phase) -> None:
+        if self.done.get(phase.name, 0) == 0:
+            self.net.load_state_dict(self.g_ema.state_dict())
+            self.d = Ensemble(self.config, self.features, seed=9).to(memory_format=torch.channels_last)
+        self._start_adversarial(phase)
+
     def _step_adversarial(self, i: int, phase: Phase, g: torch.Generator) -> dict:
         rows, real = self._photos(phase.batch, g)
         ws, mixed = self.net.mapping(self.z[rows]), bool(torch.rand((), generator=g) < MIXING)
@@ -263,6 +279,8 @@ class Trainer:
         self._descend(loss, "d")
         self._follow(0.998)
         return {"g": adversarial.item(), "d": loss.item()} | ({} if mixed else {"pairs": paired.item()})
+
+    _step_refine = _step_adversarial
 
     # Shared by the phases
 
@@ -309,7 +327,7 @@ class Trainer:
         scores = {"pair_l1": F.l1_loss(fake, from_uint8(self.images[rows])).item()}
         phases = [asdict(p) | {"steps": self.done[p.name], "seconds": round(self.seconds.get(p.name, 0), 1)} for p in self.recipe]
         card = {"name": "generator", "license": "MIT", "parameters": sum(p.numel() for p in g_ema.parameters())}
-        card |= {"data": {"photos": {"count": self.pool.n, "size": self.pool.size, "seed": self.pool.seed}}, "phases": phases}
+        card |= {"data": {"photos": {"kind": "pairs of code and photo", "count": self.pool.n, "size": self.pool.size, "seed": self.pool.seed}}, "phases": phases}
         card |= {"device": processor(), "threads": torch.get_num_threads(), "hours": round(sum(self.seconds.values()) / 3600, 3)}
         card |= {"torch": torch.__version__, "scores": scores, "curve": curve(self.folder / "log.jsonl")}
         save_generator(self.folder / "final.safetensors", g_ema, {"card": {"name": "generator", "scores": scores}})

@@ -85,6 +85,7 @@ def check(model: nn.Module, pools: dict[str, Pool]) -> dict[str, float]:
 PHASES = (
     Phase("factors", steps=1200, lr=2e-3, seed=13, batch=96, share=0.3, settings={"pairs": False}),
     Phase("pairs", steps=2400, lr=2e-3, seed=14, batch=96, share=0.7, settings={"pairs": True, "factor_weight": 1.0}),
+    Phase("longer", steps=2400, lr=1.5e-3, seed=25, batch=96, share=0.7, settings={"pairs": True, "factor_weight": 1.0}),
 )
 POOLS = {"pool": PoolSettings(), "pairs": PoolSettings(16 * 1024, kind="pairs", seed=1)}
 RECIPE = Recipe("identity", PHASES, lambda: Identity(seed=13), POOLS, begin, check, save_identity)

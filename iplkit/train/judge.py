@@ -16,5 +16,8 @@ def disturb(images: Tensor, generator: Generator) -> Tensor:
     return augment.grain(images, generator, 0.05)
 
 
-PHASES = (Phase("classify", steps=3200, lr=1.5e-3, seed=12, batch=64, weight_decay=0.03),)
+PHASES = (
+    Phase("classify", steps=3200, lr=1.5e-3, seed=12, batch=64, weight_decay=0.03),
+    Phase("longer", steps=4500, lr=1.5e-3, seed=24, batch=64, weight_decay=0.03),  # mouths and ages come late
+)
 RECIPE = Recipe("judge", PHASES, lambda: Judge(seed=12), {"pool": PoolSettings()}, begin_with(disturb), check, save_judge)

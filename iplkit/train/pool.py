@@ -38,7 +38,7 @@ RUN = 16  # pictures of one pair of domains, rendered together
 class PoolSettings:
     """What a pool holds; the same settings give the same pictures."""
 
-    count: int = 40 * 1024
+    count: int = 64 * 1024
     size: int = 64  # pixels
     seed: int = 0
     kind: str = "portraits"

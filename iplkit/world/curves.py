@@ -26,28 +26,31 @@ class Numbers:
     @classmethod
     def of(cls, factors: Tensor, names, tweaks: dict[str, Tensor]) -> "Numbers":
         """From factors ``[N, F]`` with their names in order, and the tweaks of `geometry.Tweaks.toward`."""
-        return cls({n: column(factors, n).view(-1, 1, 1, 1) for n in names}, tweaks)
+        f = {n: column(factors, n).view(-1, 1, 1, 1) for n in names}
+        return cls(f, tweaks | {"eye_size": tweaks["eye_size"] * (1.10 - 0.17 * f["age"])})  # a child's eyes are large
 
 
 def lid_heights(k: Numbers) -> tuple[Tensor, Tensor]:
     """Height of the upper and lower lid at the middle of the eye, head units, for an eye of size 1."""
     opening = (k.f["eye_open"] + k.t["eye_open"]).clamp(0, 1.4)
-    return 0.030 + 0.082 * opening, 0.028 + 0.036 * opening
+    smiling = (2 * k.f["smile"] - 1).clamp_min(0)  # a smile lifts the lower lid
+    return 0.030 + 0.082 * opening, 0.028 + 0.036 * opening - 0.020 * smiling
 
 
 def nose_size(k: Numbers) -> Tensor:
     """Size of the nose, about 1."""
-    return (0.80 + 0.42 * k.f["nose"]) * k.t["nose"]
+    return (0.68 + 0.54 * k.f["nose"] + 0.14 * k.f["age"]) * k.t["nose"]
 
 
 def mouth_curve(k: Numbers) -> dict[str, Tensor]:
     """Numbers of the mouth: half width, height of the corners, opening, thickness of the lips, height."""
     f, t = k.f, k.t
     smile = 2 * f["smile"] - 1
-    half = (0.40 + 0.075 * smile) * t["mouth"]
+    up, down = smile.clamp_min(0), smile.clamp_max(0)
+    half = (0.40 + 0.10 * up + 0.06 * down) * t["mouth"]
     gap = (0.012 + 0.20 * f["mouth_open"]) * t["mouth"]
-    full = (0.055 + 0.055 * f["lips"] + 0.015 * f["femininity"]) * t["lips"] * t["mouth"]
-    return {"half": half, "corner": -0.125 * smile, "gap": gap, "full": full, "y": MOUTH + 0.0 * smile}
+    full = (0.045 + 0.075 * f["lips"] + 0.015 * f["femininity"]) * t["lips"] * t["mouth"]
+    return {"half": half, "corner": -0.19 * up - 0.15 * down, "gap": gap, "full": full, "y": MOUTH + 0.035 * up}
 
 
 def brow_curve(k: Numbers) -> tuple[Tensor, Tensor, Tensor]:

@@ -101,7 +101,7 @@ def mouth(s: Surface, k: Numbers, px: Tensor) -> dict[str, Tensor]:
     below = m["y"] + 0.65 * m["gap"] + m["full"] * 1.25 + 0.075
     return {
         **_lips(s, t, middle, m, px),
-        "mouth_line": line(s.v - middle, 0.016, px) * edge((1.04 - t.abs()) * m["half"], px),
+        "mouth_line": line(s.v - middle, 0.022, px) * edge((1.04 - t.abs()) * m["half"], px),
         "lip_shadow": bump(s.u, s.v, 0.0, below, 0.24, 0.055),
         "corner": bump(s.u.abs(), s.v, m["half"] + 0.03, m["y"] + m["corner"], 0.05, 0.06),
     }
@@ -127,7 +127,7 @@ def _lips(s: Surface, t: Tensor, middle: Tensor, m: dict[str, Tensor], px: Tenso
 def age_lines(s: Surface, k: Numbers, px: Tensor) -> dict[str, Tensor]:
     """Folds beside the mouth (a smile deepens them), wrinkles of the old, the frown between low brows."""
     a = s.u.abs()
-    old = ((k.f["age"] - 0.35) / 0.65).clamp(0, 1)
+    old = ((k.f["age"] - 0.30) / 0.60).clamp(0, 1)
     smiling = ((k.f["smile"] - 0.5) * 2).clamp(0, 1)
     t = (s.v - 0.68) / 0.45
     fold = line(a - (0.26 + 0.24 * t.clamp(0, 1.2)), 0.020, 0.05 + px) * edge(t, 0.3) * edge(1 - t, 0.3)

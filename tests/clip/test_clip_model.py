@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torch.testing import assert_close
 
-from iplkit.clip.model import ClipConfig, build_world_clip, load_clip, load_open_clip, save_clip, to_compact
+from iplkit.clip.model import ClipConfig, build_world_clip, compact_ids, load_clip, load_open_clip, save_clip, to_compact
 from iplkit.clip.towers import Clip, resize_and_crop
 from iplkit.errors import UserError
 
@@ -31,7 +31,7 @@ def loaded(shipped):
 
 def test_the_default_is_the_world_profiles_clip():
     towers = ClipConfig().towers(49408)
-    assert towers["vision_cfg"]["width"] // towers["vision_cfg"]["head_width"] == 3
+    assert towers["vision_cfg"]["layers"] == (2, 2, 3, 1) and "patch_size" not in towers["vision_cfg"]
     assert towers["text_cfg"]["width"] // towers["text_cfg"]["heads"] == 64
     assert towers["embed_dim"] == 256
 
@@ -100,10 +100,29 @@ def test_one_seed_gives_one_model_and_leaves_global_randomness_alone(config, com
         assert torch.equal(tensor, again[name])
 
 
-@pytest.mark.parametrize("sizes", [{"patch_size": 7}, {"vision_width": 100}, {"text_heads": 5}])
+TRANSFORMER = {"vision_layers": 2, "vision_width": 64}
+
+
+@pytest.mark.parametrize("sizes", [TRANSFORMER | {"patch_size": 7}, {"vision_layers": 2, "vision_width": 100}, {"text_heads": 5}])
 def test_sizes_that_do_not_divide_are_refused(sizes):
     with pytest.raises(UserError, match="multiple"):
         ClipConfig(**sizes)
+
+
+@pytest.mark.parametrize("sizes", [{"vision_layers": (1, 1, 1)}, {"image_size": 48}, {"vision_width": 25}])
+def test_a_resnet_that_open_clip_cannot_build_is_refused(sizes):
+    with pytest.raises(UserError, match="a ResNet needs 4 numbers"):
+        ClipConfig(**sizes)
+
+
+def test_a_resnet_survives_the_disk(tmp_path):
+    config = ClipConfig(image_size=32, vision_width=8, vision_layers=(1, 1, 1, 1), text_width=64, text_layers=1, text_heads=1, embed_dim=24)
+    clip = build_world_clip(config, token_ids=compact_ids(["a photo of a sketch"])).eval()
+    save_clip(tmp_path / "clip.safetensors", clip)
+    read = load_clip(tmp_path / "clip.safetensors")
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert read.config == config
+    assert_close(read.encode_image(images), clip.encode_image(images))
 
 
 @pytest.mark.parametrize("ids", [[0, 5, 49406], [5, 0, 49406, 49407], [0, 5, 5, 49406, 49407]])

@@ -17,7 +17,7 @@ def face_paint(c: Canvas, light: Tensor) -> Tensor:
     dark = skin * skin * 0.55
     rgb = _flushed_skin(c) * light
     shadow = 0.46 * m.socket * (1 - m.eye) + 0.46 * m.nose_under + 0.22 * m.lip_shadow + 0.26 * m.nose_side + 0.20 * m.corner
-    rgb = over(rgb, dark, (shadow + 0.35 * m.fold + 0.45 * m.wrinkles + 0.5 * m.frown).clamp(0, 0.85))
+    rgb = over(rgb, dark, (shadow + 0.55 * m.fold + 0.75 * m.wrinkles + 0.6 * m.frown).clamp(0, 0.85))
     rgb = over(rgb, dark * 0.45, 0.85 * m.nostril)
     rgb = over(rgb, dark * 0.8, 0.55 * m.wing)
     return rgb + 0.16 * m.nose_tip * light * skin + 0.10 * m.nose_ridge * skin * light
