@@ -39,6 +39,7 @@ class Extractor:
     profile: ClassVar[str]  # "world" or "paper"
     layers: ClassVar[tuple[str, ...]]
     protocol: ClassVar[dict] = {}  # everything beside the weights that moves a value: size, filter, range, crop
+    smallest: ClassVar[int] = 1  # side that an image must have, pixels
 
     def __init__(self, net: nn.Module | None, sha256: str | None = None, random: bool = False):
         self.net = None if net is None else net.eval().requires_grad_(False)
@@ -85,6 +86,8 @@ class Extractor:
         layers = self.check_layers(layers)
         if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
             raise UserError(f"an extractor needs uint8 images [N, 3, H, W]; got {images.dtype} {tuple(images.shape)}")
+        if min(images.shape[-2:]) < self.smallest:
+            raise UserError(f"{self.name} needs images of at least {self.smallest} pixels; got {tuple(images.shape[-2:])}")
         with exact_float32(self.device):
             found = self.compute(images.to(self.device), layers)
         return {layer: found[layer].float().cpu().clone() for layer in layers}

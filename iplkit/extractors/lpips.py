@@ -4,11 +4,20 @@ Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Percept
 not negative, so their roots can go into the features: N images need N passes of the network, whatever is compared.
 """
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from iplkit.errors import UserError
+from iplkit.extractors.base import FileExtractor, random_state
+from iplkit.extractors.files import read_state
+from iplkit.images import from_uint8
+
+VGG = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each size
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of the published code, for pixels in [-1, 1]
 EPSILON = 1e-10  # added to the norm of a feature, as in the published code
 
 
@@ -28,3 +37,79 @@ def unit_layers(maps: Sequence[Tensor], weights: Sequence[Tensor] | None = None)
         share = 1 / len(maps) if weights is None else weights[index].view(1, -1, 1, 1)
         parts.append((unit * (torch.as_tensor(share, device=x.device) / x[0, 0].numel()).sqrt()).flatten(1))
     return torch.cat(parts, dim=1)
+
+
+class _Trunk(nn.Module):
+    """VGG-16 up to its last convolution (Simonyan and Zisserman 2015, configuration D), and one weight per channel."""
+
+    def __init__(self):
+        super().__init__()
+        self.features, channels = nn.Sequential(), 3
+        for width, depth in VGG:
+            for _ in range(depth):
+                self.features.append(nn.Conv2d(channels, width, 3, padding=1)).append(nn.ReLU(inplace=True))
+                channels = width
+            self.features.append(nn.MaxPool2d(2))
+        for index, (width, _) in enumerate(VGG):
+            head = nn.Conv2d(width, 1, 1, bias=False)
+            self.add_module(f"lin{index}", nn.ModuleDict({"model": nn.ModuleDict({"1": head})}))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The last map of each size, before its pooling."""
+        maps = []
+        for layer in self.features:
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(x)
+            if len(maps) == len(VGG):
+                return maps
+            x = layer(x)
+        return maps
+
+    def weights(self) -> list[Tensor]:
+        """Per layer ``[C]``."""
+        return [getattr(self, f"lin{i}")["model"]["1"].weight.flatten() for i in range(len(VGG))]
+
+
+class VggLpips(FileExtractor):
+    """LPIPS of the papers, version 0.1 on VGG-16.
+
+    Layers: "lpips" ``[N, E]``, squared distances are LPIPS. E grows with the images: 8 million numbers at 256 px.
+    """
+
+    name = "lpips"
+    profile = "paper"
+    layers = ("lpips",)
+    smallest = 16
+    protocol = {"resize": "none", "trunk": "VGG-16", "version": "0.1"}
+    ignored = ("classifier.",)
+
+    @classmethod
+    def build(cls) -> nn.Module:
+        """The keys of ``vgg16-397923af.pth`` without its classifier, and ``lin{0..4}.model.1.weight`` of the heads."""
+        with torch.device("meta"):
+            return _Trunk()
+
+    @staticmethod
+    def finish(net: nn.Module) -> nn.Module:
+        """Channels last; refuses weights that make LPIPS no distance."""
+        if any(bool((w < 0).any()) for w in net.weights()):
+            raise UserError("the heads of LPIPS need weights that are not negative; some are")
+        return net.to(memory_format=torch.channels_last)
+
+    @classmethod
+    def from_files(cls, trunk: str | Path, heads: str | Path) -> "VggLpips":
+        """Read torchvision's trunk and the heads; the hash is that of both files' hashes, one behind the other."""
+        (features, first), (lins, second) = read_state(trunk), read_state(heads)
+        return cls(features | lins, hashlib.sha256((first + second).encode()).hexdigest(), origin=f"{trunk} with {heads}")
+
+    @classmethod
+    def random_weights(cls, seed: int = 0) -> "VggLpips":
+        """See `FileExtractor.random_weights`; the heads are made positive."""
+        state = random_state(cls.build(), seed)
+        return cls({name: t.abs() if name.startswith("lin") else t for name, t in state.items()}, random=True)
+
+    def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """See the class."""
+        shift, scale = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (SHIFT, SCALE))
+        x = ((from_uint8(images) - shift) / scale).contiguous(memory_format=torch.channels_last)
+        return {"lpips": unit_layers(self.net(x), self.net.weights())}
