@@ -89,17 +89,37 @@ def extract(
     Raises:
         UserError: no image, images of different sizes, an unknown layer, or features that are not finite.
     """
-    layers, rows, digest, size = extractor.check_layers(layers), [], hashlib.sha256(), None
+    return extract_many([(extractor, layers)], images, cache=cache, batch_size=batch_size, progress=progress)[0]
+
+
+def extract_many(
+    requests: Sequence[tuple[Extractor, Sequence[str] | None]],
+    images: Tensor | Iterable[Tensor],
+    *,
+    cache: Path | None = None,
+    batch_size: int = 16,
+    progress: Callable[[int], None] | None = None,
+) -> list[Features]:
+    """Layers of several extractors in one pass over the images, so that a generator draws each image once.
+
+    Args:
+        requests: extractors, each with the layers wanted of it.
+        images, cache, batch_size, progress: see `extract`.
+
+    Returns:
+        One `Features` a request.
+    """
+    wanted = [(extractor, extractor.check_layers(layers)) for extractor, layers in requests]
+    rows, digest, n, size = [[] for _ in wanted], hashlib.sha256(), 0, ()
     for block in blocks(images):
-        size = size or tuple(block.shape[-2:])
         digest.update(block.contiguous().numpy())
-        rows.append(_block_features(extractor, block, layers, cache, batch_size))
+        for found, (extractor, layers) in zip(rows, wanted, strict=True):
+            found.append(_block_features(extractor, block, layers, cache, batch_size))
+        n, size = n + len(block), block.shape[-2:]
         if progress is not None:
             progress(len(block))
-    found = _collect(rows)
-    origin = {"extractor": extractor.name, "profile": extractor.profile, "sha256": extractor.hash, "random": extractor.random}
-    origin |= {"protocol": extractor.protocol, "n": len(found[layers[0]]), "size": list(size), "images": digest.hexdigest()}
-    return Features(found, origin)
+    about = {"n": n, "size": list(size), "images": digest.hexdigest()}
+    return [Features(_collect(found), extractor.origin() | about) for found, (extractor, _) in zip(rows, wanted, strict=True)]
 
 
 def blocks(images: Tensor | Iterable[Tensor], size: int = BLOCK) -> Iterator[Tensor]:
@@ -139,16 +159,18 @@ def _as_bytes(part: Tensor) -> Tensor:
 def _block_features(
     extractor: Extractor, block: Tensor, layers: tuple[str, ...], cache: Path | None, batch_size: int
 ) -> dict[str, Tensor]:
-    key = block_key(extractor, layers, block) if cache is not None else ""
-    found = read_block(cache, key, layers, len(block)) if cache is not None else None
+    """From the cache, or computed and kept; layers that are too large to keep are always computed."""
+    kept = cache if not set(layers) & set(extractor.bulky) else None
+    key = block_key(extractor, layers, block) if kept is not None else ""
+    found = read_block(kept, key, layers, len(block)) if kept is not None else None
     if found is not None:
         return found
     found = _collect([extractor(batch, layers) for batch in block.split(batch_size)])
     for layer, values in found.items():
         if not bool(values.isfinite().all()):
             raise UserError(f"features need finite values; layer {layer} of {extractor.name} has some that are not")
-    if cache is not None:
-        write_block(cache, key, found)
+    if kept is not None:
+        write_block(kept, key, found)
     return found
 
 

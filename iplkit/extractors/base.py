@@ -39,6 +39,7 @@ class Extractor:
     profile: ClassVar[str]  # "world" or "paper"
     layers: ClassVar[tuple[str, ...]]
     protocol: ClassVar[dict] = {}  # everything beside the weights that moves a value: size, filter, range, crop
+    bulky: ClassVar[tuple[str, ...]] = ()  # layers too large to be kept on disk
     smallest: ClassVar[int] = 1  # side that an image must have, pixels
 
     def __init__(self, net: nn.Module | None, sha256: str | None = None, random: bool = False):
@@ -56,6 +57,11 @@ class Extractor:
         if self.net is not None:
             self.net.to(device)
         return self
+
+    def origin(self) -> dict:
+        """What a result has to say about its extractor."""
+        about = {"extractor": self.name, "profile": self.profile, "sha256": self.hash}
+        return about | {"random": self.random, "protocol": dict(self.protocol)}
 
     def check_layers(self, layers: Sequence[str] | None) -> tuple[str, ...]:
         """The layers asked for, all of them for None.
@@ -131,6 +137,11 @@ class FileExtractor(Extractor):
         """Read a file of the published layout; see `iplkit.extractors.files.read_state` for what is refused."""
         state, found = read_state(path, sha256)
         return cls(state, found, origin=path)
+
+    @classmethod
+    def net_of(cls, path: str | Path) -> nn.Module:
+        """The network of a file alone, for use outside of measuring."""
+        return cls.from_file(path).net
 
     @classmethod
     def random_weights(cls, seed: int = 0) -> Self:

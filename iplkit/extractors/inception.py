@@ -78,6 +78,7 @@ class TorchvisionInception(FileExtractor):
     name = "torchvision-inception"
     profile = "paper"
     layers = ("logits", "map64", "map192")
+    bulky = ("map64", "map192")
     smallest = 75
     protocol = {"resize": "none", "range": "2 x / 255 - 1"}
     ignored = ("AuxLogits.",)

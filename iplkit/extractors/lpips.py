@@ -79,6 +79,7 @@ class VggLpips(FileExtractor):
     name = "lpips"
     profile = "paper"
     layers = ("lpips",)
+    bulky = ("lpips",)
     smallest = 16
     protocol = {"resize": "none", "trunk": "VGG-16", "version": "0.1"}
     ignored = ("classifier.",)

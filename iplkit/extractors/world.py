@@ -27,6 +27,7 @@ class Judge(Extractor):
     name = "judge"
     profile = "world"
     layers = ("pool", "domain_probs", "kinds_probs", "kinds_logits", "factors", *LAYERS, "lpips")
+    bulky = (*LAYERS, "lpips")
     protocol = {"resize": "bicubic to 64, antialias", "range": "[-1, 1]"}
 
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
