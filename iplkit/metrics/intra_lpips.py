@@ -5,7 +5,7 @@
     intra_lpips_medoids  k-medoids of the generated images, each member's distance *to its medoid* (the zero-shot papers
                          after Gal et al. 2022, who have no training images)
 
-The first is about twice the second on the same images. Both are read as a ratio to the source generator's own value.
+The first is up to twice the second on the same images. Both are read as a ratio to the source generator's own value.
 """
 
 import torch

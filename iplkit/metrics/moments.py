@@ -1,6 +1,6 @@
 """Mean and covariance of features that arrive in batches.
 
-Chan, Golub and LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", Eq. (2.1):
+Chan, Golub and LeVeque 1979, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances":
 two parts are merged by their means' difference, so that nothing large is subtracted from something equally large.
 """
 
