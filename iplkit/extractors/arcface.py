@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from iplkit.extractors.base import FileExtractor
-from iplkit.images import from_uint8, resize
+from iplkit.images import from_uint8
+from iplkit.metrics.identity import ffhq_crop
 
 UNITS = ((64, 3), (128, 4), (256, 14), (512, 3))  # channels and units of each size
-CROP = (slice(35, 223), slice(32, 220))  # the face in an FFHQ picture of 256 px: rows, columns
 
 
 class Squeeze(nn.Module):
@@ -75,6 +75,7 @@ class ArcFace(FileExtractor):
     name = "arcface"
     profile = "paper"
     layers = ("embedding",)
+    smallest = 256
     protocol = {"resize": "area to 256, crop [35:223, 32:220], area to 112", "range": "RGB in [-1, 1]"}
 
     @classmethod
@@ -85,5 +86,4 @@ class ArcFace(FileExtractor):
 
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """See the class."""
-        faces = resize(from_uint8(images), 256, mode="area")[:, :, *CROP]
-        return {"embedding": self.net(resize(faces, 112, mode="area"))}
+        return {"embedding": self.net(ffhq_crop(from_uint8(images)))}

@@ -1,7 +1,6 @@
-"""LPIPS as a place in space: every image becomes one vector, and squared distances between vectors are LPIPS.
+"""The LPIPS of the papers: the trunk of VGG-16 and the published heads; its mathematics is `iplkit.metrics.lpips`.
 
-Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", Eq. (1). Its weights are
-not negative, so their roots can go into the features: N images need N passes of the network, whatever is compared.
+Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", Sec. 3.
 """
 
 import hashlib
@@ -12,31 +11,23 @@ import torch
 from torch import Tensor, nn
 
 from iplkit.errors import UserError
-from iplkit.extractors.base import FileExtractor, random_state
+from iplkit.extractors.base import Extractor, FileExtractor, random_state
 from iplkit.extractors.files import read_state
 from iplkit.images import from_uint8
+from iplkit.metrics.distances import blockwise_distances
+from iplkit.metrics.lpips import lpips_distance, lpips_embedding
 
 VGG = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions of each size
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of the published code, for pixels in [-1, 1]
-EPSILON = 1e-10  # added to the norm of a feature, as in the published code
 
 
-def unit_layers(maps: Sequence[Tensor], weights: Sequence[Tensor] | None = None) -> Tensor:
-    """Vectors whose squared distance is LPIPS.
+def unit_layers(maps: Sequence[Tensor]) -> Tensor:
+    """Vectors ``[N, E]`` whose squared distance is LPIPS with all layers and channels weighed alike, 1 / layers each.
 
     Args:
         maps: one per layer, ``[N, C, h, w]``.
-        weights: one per layer, ``[C]``, none negative; None weighs all layers and channels alike, with 1 / layers.
-
-    Returns:
-        ``[N, E]``, the layers one behind the other, E the sum of all C h w.
     """
-    parts = []
-    for index, x in enumerate(maps):
-        unit = x / (x.square().sum(dim=1, keepdim=True).sqrt() + EPSILON)
-        share = 1 / len(maps) if weights is None else weights[index].view(1, -1, 1, 1)
-        parts.append((unit * (torch.as_tensor(share, device=x.device) / x[0, 0].numel()).sqrt()).flatten(1))
-    return torch.cat(parts, dim=1)
+    return lpips_embedding(maps, [torch.full((m.shape[1],), 1 / len(maps), device=m.device) for m in maps])
 
 
 class _Trunk(nn.Module):
@@ -113,4 +104,34 @@ class VggLpips(FileExtractor):
         """See the class."""
         shift, scale = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (SHIFT, SCALE))
         x = ((from_uint8(images) - shift) / scale).contiguous(memory_format=torch.channels_last)
-        return {"lpips": unit_layers(self.net(x), self.net.weights())}
+        return {"lpips": lpips_embedding(self.net(x), self.net.weights())}
+
+
+
+def lpips_matrix(extractor: Extractor, images: Tensor, *, budget: float = 2e9, batch_size: int = 16) -> Tensor:
+    """LPIPS between all pairs of images.
+
+    All vectors of a set can be far larger than the memory (32 GB for 1000 pictures of 256 px). Then blocks of them are
+    held, two at a time, and computed again for each pair of blocks: never once a pair of images.
+
+    Args:
+        extractor: one with the layer "lpips".
+        images: uint8, ``[N, 3, H, W]``.
+        budget: bytes that the vectors of a block may take.
+        batch_size: images that the network sees at once.
+
+    Returns:
+        ``[N, N]`` float64, symmetric, 0 on the diagonal.
+    """
+
+    def vectors(start: int, stop: int) -> Tensor:
+        return torch.cat([extractor(batch, ["lpips"])["lpips"] for batch in images[start:stop].split(batch_size)])
+
+    block = max(1, int(budget / (4 * vectors(0, 1).shape[1])))
+    return blockwise_distances(vectors, len(images), block)
+
+
+def lpips_of_pairs(extractor: Extractor, a: Tensor, b: Tensor, batch_size: int = 8) -> Tensor:
+    """LPIPS of image i of one set and image i of the other, uint8 ``[N, 3, H, W]`` each -> ``[N]`` float64."""
+    pairs = zip(a.split(batch_size), b.split(batch_size), strict=True)
+    return torch.cat([lpips_distance(*(extractor(part, ["lpips"])["lpips"] for part in pair)) for pair in pairs])

@@ -21,7 +21,7 @@ class Judge(Extractor):
 
     Layers: "pool" ``[N, D]``; "domain_probs" ``[N, C]`` and "kinds_probs" ``[N, K]``, rows that sum to 1;
     "kinds_logits" ``[N, K]``; "factors" ``[N, F]`` in [0, 1]; the maps "stem", "mix1", ... ``[N, C, h, w]``; and
-    "lpips" ``[N, E]``, in which squared distances are LPIPS with equal weights (see `iplkit.extractors.lpips`).
+    "lpips" ``[N, E]``, in which squared distances are LPIPS with equal weights (see `iplkit.extractors.lpips.unit_layers`).
     """
 
     name = "judge"
@@ -36,7 +36,7 @@ class Judge(Extractor):
         found = dict(out.features) | {"kinds_logits": out.kinds_logits, "factors": out.factors}
         found |= {"domain_probs": out.domain_logits.double().softmax(1), "kinds_probs": out.kinds_logits.double().softmax(1)}
         if "lpips" in layers:
-            found["lpips"] = unit_layers([out.features[name] for name in LAYERS])
+            found["lpips"] = unit_layers([out.features[name].float() for name in LAYERS])
         return found
 
 

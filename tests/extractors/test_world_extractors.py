@@ -4,7 +4,7 @@ from torch.testing import assert_close
 
 from iplkit import zoo
 from iplkit.extractors.edges import slope_squared, soft_edges
-from iplkit.extractors.lpips import unit_layers
+from iplkit.extractors.lpips import lpips_matrix, lpips_of_pairs
 from iplkit.extractors.world import world_extractor
 from iplkit.images import from_uint8
 from iplkit.nets.judge import LAYERS
@@ -49,12 +49,11 @@ def test_squared_distances_of_the_embedding_are_lpips_pair_by_pair(images):
     assert_close((e[0] - e[1]).square().sum(), want, rtol=1e-5, atol=1e-7)
 
 
-def test_weights_count_channel_by_channel(generator):
-    x, w = torch.rand(2, 4, 3, 3, generator=generator), torch.rand(4, generator=generator)
-    e = unit_layers([x], [w])
-    unit = x / x.norm(dim=1, keepdim=True)
-    want = ((unit[0] - unit[1]).square() * w.view(4, 1, 1)).sum(dim=0).mean()
-    assert_close((e[0] - e[1]).square().sum(), want)
+def test_all_pairs_are_the_same_in_blocks_and_at_once(images):
+    judge = world_extractor("judge")
+    want = lpips_matrix(judge, images)
+    assert_close(lpips_matrix(judge, images, budget=1), want, rtol=1e-6, atol=1e-9)
+    assert_close(lpips_of_pairs(judge, images, images.roll(1, 0)), want[[0, 1, 2], [2, 0, 1]], rtol=1e-6, atol=1e-9)
 
 
 def test_a_flat_picture_has_no_edge_and_a_step_has_one_where_it_is():
