@@ -6,7 +6,8 @@ time ("each"); then both sides are measured, since most such numbers mean someth
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from iplkit.metrics.inception_score import inception_score_of_logits, is_ref, is
 from iplkit.metrics.intra_lpips import intra_lpips_medoids
 from iplkit.metrics.kernel import kid, kid_interval
 from iplkit.metrics.score import Score, mean_score
-from iplkit.metrics.scs import scs
+from iplkit.metrics.scs import scs, soft_dice
 from iplkit.metrics.sifid import MapMoments, map_moments, sifid_pairs, sifid_score
 from iplkit.metrics.vendi import vendi
 
@@ -66,6 +67,7 @@ class Inputs:
         texts: embeddings of the two captions, ``[E]`` each.
         rounds: of the bootstrap; 0 for none.
         seed: of the bootstrap.
+        shared: what several metrics compute together.
     """
 
     a: dict[str, Tensor] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class Inputs:
     texts: tuple[Tensor, Tensor] | None = None
     rounds: int = 0
     seed: int = 0
+    shared: dict = field(default_factory=dict)
 
 
 Plan = tuple[Callable[..., Score], list]  # a score, and the sets it is drawn from: a tuple inside is paired
@@ -137,8 +140,30 @@ def _kid(role: str = "pool") -> Callable[[Inputs], Plan]:
     return plan
 
 
-def _prdc(name: str) -> Callable[..., Score]:
-    return lambda real, fake: prdc(real, fake)[name]
+def _prdc(name: str) -> Callable[[Inputs], Plan]:
+    """One pass serves the four of them. No resampling: a repeated image is its own nearest neighbor, so all balls shrink."""
+
+    def plan(inputs: Inputs) -> Plan:
+        inputs.shared.setdefault("prdc", lru_cache(prdc))
+        return lambda: _normal_interval(inputs.shared["prdc"](inputs.a["pool"], inputs.b["pool"])[name], name), []
+
+    return plan
+
+
+def _normal_interval(score: Score, name: str) -> Score:
+    """95 % from the standard error, the balls taken as they are."""
+    reach = 1.959964 * score.spread
+    low, high = max(0.0, score.value - reach), score.value + reach
+    high = high if name == "density" else min(1.0, high)
+    return replace(score, interval=(low, high), settings=score.settings | {"interval": "standard error, balls held fixed"})
+
+
+def _scs(inputs: Inputs) -> Plan:
+    """Pairs are compared once; the bootstrap draws their values."""
+    a, b = inputs.a["edges"], inputs.b["edges"]
+    score = scs(a, b)
+    values = soft_dice(a.double(), b.double())
+    return lambda v: replace(score, value=v.mean().item()), [values[:, None]]
 
 
 def _clip_direction(inputs: Inputs) -> Plan:
@@ -197,10 +222,10 @@ TABLE = (
     Metric("fid_low_rank", "the same, exact also below full rank; only between sets of equal N", "sets", "pool", _sets(fid_any), 16, "kid", default=False),
     Metric("fid_infinity", "FID extrapolated to endless samples", "sets", "pool", _sets(fid_infinity), {"world": 2048, "paper": 16384}, "kid", default=False),
     Metric("kid", "kernel distance of A and B, unbiased at any N", "sets", "pool", _kid(), 10, "scs or id, which need only pairs"),
-    Metric("precision", "share of B inside A", "sets", "pool", _sets(_prdc("precision")), 20, "kid"),
-    Metric("recall", "share of A inside B", "sets", "pool", _sets(_prdc("recall")), 20, "kid"),
-    Metric("density", "how deep B lies inside A", "sets", "pool", _sets(_prdc("density")), 20, "kid"),
-    Metric("coverage", "share of A that has B near it", "sets", "pool", _sets(_prdc("coverage")), 20, "kid"),
+    Metric("precision", "share of B inside A", "sets", "pool", _prdc("precision"), 20, "kid"),
+    Metric("recall", "share of A inside B", "sets", "pool", _prdc("recall"), 20, "kid"),
+    Metric("density", "how deep B lies inside A", "sets", "pool", _prdc("density"), 20, "kid"),
+    Metric("coverage", "share of A that has B near it", "sets", "pool", _prdc("coverage"), 20, "kid"),
     Metric("fd_dinov2", "Frechet distance in DINOv2's features", "sets", "dinov2", _sets(fid_any, "dinov2"), 1025, "kd_dinov2"),
     Metric("kd_dinov2", "kernel distance in DINOv2's features", "sets", "dinov2", _kid("dinov2"), 10, "scs or id, which need only pairs"),
     Metric("cmmd", "distance of the means in CLIP's features", "sets", "clip", _sets(cmmd, "clip"), 10, "kid"),
@@ -208,7 +233,7 @@ TABLE = (
     Metric("is_ref", "Inception Score of the reference: 1008 classes, no bias", "each", "logits of the reference", _each(is_ref, "logits of the reference"), 100, "vendi"),
     Metric("is_torchvision", "Inception Score as IPL and RSSA computed it", "each", "logits of torchvision", _each(is_torchvision, "logits of torchvision"), 100, "vendi"),
     Metric("vendi", "how many different images a set is worth", "each", "alike", _each(vendi, "alike"), 10, "a look at the pictures"),
-    Metric("scs", "structure kept, pair by pair", "pairs", "edges", _pairs(scs, "edges"), 1),
+    Metric("scs", "structure kept, pair by pair", "pairs", "edges", _scs, 1),
     Metric("id", "person kept, pair by pair", "pairs", "identity", _pairs(identity, "identity"), 1),
     Metric("lpips", "how far the pictures moved, pair by pair", "pairs", "lpips", _lpips, 1),
     Metric("intra_lpips", "diversity within clusters of like pictures; divide B by A", "each", "lpips", _intra_lpips, 50, "vendi"),

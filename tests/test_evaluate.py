@@ -248,3 +248,15 @@ def test_bytes_of_a_picture_are_read_as_they_are(tmp_path):
     Image.fromarray(image[0].permute(1, 2, 0).numpy()).save(tmp_path / "x.png")
     (found,) = Folder(tmp_path).batches()
     assert torch.equal(found, image) and torch.equal(to_uint8(image.float() / 127.5 - 1), image)
+
+
+def test_precision_and_its_kin_come_from_one_pass_with_intervals(tmp_path, monkeypatch):
+    import iplkit.evaluate_table as table
+
+    calls, real = [], table.prdc
+    monkeypatch.setattr(table, "prdc", lambda *sets: (calls.append(1), real(*sets))[1])
+    folders = fill(tmp_path / "a", 24, 1), fill(tmp_path / "b", 24, 2)
+    names = ("precision", "recall", "density", "coverage")
+    report = evaluate(*folders, Options(metrics=names, rounds=20))
+    assert len(calls) == 1 and tuple(s.name for s in report.scores) == names
+    assert all(s.interval[0] <= s.value <= s.interval[1] for s in report.scores)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from iplkit.errors import UserError
 from iplkit.extractors.files import fill, read_state
+from iplkit.images import from_uint8, resize
 
 
 def state_hash(state: dict[str, Tensor]) -> str:
@@ -147,6 +148,23 @@ class FileExtractor(Extractor):
     def random_weights(cls, seed: int = 0) -> Self:
         """Weights drawn from a seed: values keep their size from layer to layer, and mean nothing."""
         return cls(random_state(cls.build(), seed), random=True)
+
+
+def shrink(images: Tensor, side: int = 256) -> Tensor:
+    """Bytes as floats, and pictures larger than `side` at that size: the size that the papers measure at.
+
+    Args:
+        images: uint8, ``[N, 3, H, W]``.
+        side: of the longer edge, pixels; smaller pictures stay as they are.
+
+    Returns:
+        ``[N, 3, h, w]`` in [-1, 1]; bicubic with antialias, clamped.
+    """
+    x, longest = from_uint8(images), max(images.shape[-2:])
+    if longest <= side:
+        return x
+    height, width = (max(1, round(edge * side / longest)) for edge in images.shape[-2:])
+    return resize(x, (height, width)).clamp(-1, 1)
 
 
 def random_state(net: nn.Module, seed: int = 0) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iplkit.extractors.base import FileExtractor
+from iplkit.extractors.base import FileExtractor, shrink
 
 STAGES = {"One": (64, 2), "Two": (128, 2), "Three": (256, 3), "Four": (512, 3), "Five": (512, 3)}
 MEAN_BGR = (104.00698793, 116.66876762, 122.67891434)  # of ImageNet, for bytes; Sec. 4.1 keeps VGG's convention
@@ -41,13 +41,13 @@ class HedNet(nn.Module):
 
 
 class Hed(FileExtractor):
-    """Edges: "edges" ``[N, 1, H, W]`` in [0, 1], at the size of the images, which must be at least 16 px."""
+    """Edges: "edges" ``[N, 1, H, W]`` in [0, 1], at the size of the images up to 256 px; they must have at least 16."""
 
     name = "hed"
     profile = "paper"
     layers = ("edges",)
     smallest = 16
-    protocol = {"detector": "HED, sigmoid of the fused map, not rounded to bytes", "resize": "none", "range": "BGR bytes minus mean"}
+    protocol = {"detector": "HED, sigmoid of the fused map, not rounded to bytes", "resize": "larger than 256: bicubic to 256, antialias", "range": "BGR bytes minus mean"}
 
     def __init__(self, state: dict[str, Tensor], *args, **options):
         renamed = {f"net{name.removeprefix('module')}" if name.startswith("module") else name: t for name, t in state.items()}
@@ -62,4 +62,5 @@ class Hed(FileExtractor):
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """See the class."""
         mean = torch.tensor(MEAN_BGR, device=images.device).view(1, 3, 1, 1)
-        return {"edges": self.net(images.flip(1).float() - mean)}
+        bgr = (shrink(images).flip(1) + 1) * 127.5
+        return {"edges": self.net(bgr - mean)}

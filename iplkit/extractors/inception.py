@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from iplkit.extractors.base import FileExtractor
+from iplkit.extractors.base import FileExtractor, shrink
 from iplkit.extractors.inception_net import InceptionNet
-from iplkit.images import from_uint8
 
 SIDE = 299
 
@@ -68,7 +67,7 @@ class Inception(FileExtractor):
 
 
 class TorchvisionInception(FileExtractor):
-    """Inception with torchvision's ImageNet weights, at the size the images come in.
+    """Inception with torchvision's ImageNet weights, at the size the images come in, up to 256 px.
 
     Layers: "logits" ``[N, 1000]``, with the bias, for the Inception Score of the adaptation papers; "map64"
     ``[N, 64, h, w]`` and "map192" ``[N, 192, h', w']``, the maps before the two poolings, for SIFID (Shaham et al. 2019,
@@ -80,7 +79,7 @@ class TorchvisionInception(FileExtractor):
     layers = ("logits", "map64", "map192")
     bulky = ("map64", "map192")
     smallest = 75
-    protocol = {"resize": "none", "range": "2 x / 255 - 1"}
+    protocol = {"resize": "larger than 256: bicubic to 256, antialias", "range": "2 x / 255 - 1"}
     ignored = ("AuxLogits.",)
 
     @classmethod
@@ -96,7 +95,7 @@ class TorchvisionInception(FileExtractor):
 
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """See the class."""
-        found = self.net.stem(from_uint8(images))
+        found = self.net.stem(shrink(images))
         if "logits" in layers:
             found["logits"] = self.net.fc(self.net.pool(found["map192"]))
         return found

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from iplkit.errors import UserError
-from iplkit.extractors.base import Extractor, FileExtractor, random_state
+from iplkit.extractors.base import Extractor, FileExtractor, random_state, shrink
 from iplkit.extractors.files import read_state
-from iplkit.images import from_uint8
 from iplkit.metrics.distances import blockwise_distances
 from iplkit.metrics.lpips import lpips_distance, lpips_embedding
 
@@ -64,7 +63,7 @@ class _Trunk(nn.Module):
 class VggLpips(FileExtractor):
     """LPIPS of the papers, version 0.1 on VGG-16.
 
-    Layers: "lpips" ``[N, E]``, squared distances are LPIPS. E grows with the images: 8 million numbers at 256 px.
+    Layers: "lpips" ``[N, E]``, squared distances are LPIPS. E is 8 million at 256 px.
     """
 
     name = "lpips"
@@ -72,7 +71,7 @@ class VggLpips(FileExtractor):
     layers = ("lpips",)
     bulky = ("lpips",)
     smallest = 16
-    protocol = {"resize": "none", "trunk": "VGG-16", "version": "0.1"}
+    protocol = {"resize": "larger than 256: bicubic to 256, antialias", "trunk": "VGG-16", "version": "0.1"}
     ignored = ("classifier.",)
 
     @classmethod
@@ -103,7 +102,7 @@ class VggLpips(FileExtractor):
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """See the class."""
         shift, scale = (torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (SHIFT, SCALE))
-        x = ((from_uint8(images) - shift) / scale).contiguous(memory_format=torch.channels_last)
+        x = ((shrink(images) - shift) / scale).contiguous(memory_format=torch.channels_last)
         return {"lpips": lpips_embedding(self.net(x), self.net.weights())}
 
 

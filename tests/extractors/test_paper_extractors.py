@@ -8,11 +8,12 @@ from torch.testing import assert_close
 
 from iplkit.errors import UserError
 from iplkit.extractors.arcface import ArcFace
-from iplkit.extractors.base import random_state
+from iplkit.extractors.base import random_state, shrink
 from iplkit.extractors.dinov2 import DinoV2, Vit, VitConfig
 from iplkit.extractors.hed import Hed
 from iplkit.extractors.lpips import VggLpips
 from iplkit.extractors.paper_clip import ClipExtractor
+from iplkit.images import from_uint8, resize
 
 
 def pictures(n, side, seed=0):
@@ -119,3 +120,10 @@ def test_a_clip_of_open_clip_gives_unit_features_of_images_and_words(tmp_path, m
     found = clip(pictures(2, 40))["embedding"]
     assert torch.equal(found, drawn(pictures(2, 40))["embedding"]) and drawn.random and not clip.random
     assert_close(torch.cat([found, clip.text(["a photo", "a sketch"])]).norm(dim=1), torch.ones(4))
+
+
+def test_pictures_larger_than_the_papers_are_shrunk_and_smaller_ones_stay():
+    small, large = pictures(1, 40), pictures(1, 512)
+    assert torch.equal(shrink(small), from_uint8(small))
+    assert_close(shrink(large), resize(from_uint8(large), 256).clamp(-1, 1))
+    assert shrink(large[:, :, :300]).shape == (1, 3, 150, 256)
