@@ -16,7 +16,7 @@ from iplkit.errors import UserError
 from iplkit.metrics.moments import Moments
 from iplkit.metrics.score import Score, check_features
 
-DIGITS = 1e-9  # of the traces: a larger possible rounding error sends a distance from the first route to the second
+DIGITS = 1e-8  # of the traces: a larger possible rounding error sends a distance from the first route to the second
 PROTOCOL = {1: "covariances over N - 1", 0: "covariances over N (NVIDIA)"}  # by ddof
 
 
@@ -29,13 +29,13 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _noise(values: Tensor) -> float:
-    """Rounding error of a symmetric eigenvalue routine: about D times machine precision times the largest value."""
-    return len(values) * torch.finfo(values.dtype).eps * float(values.abs().max())
+    """Rounding error to expect of the eigenvalues of a product: sqrt(D) times machine precision times the largest."""
+    return len(values) ** 0.5 * torch.finfo(values.dtype).eps * float(values.abs().max())
 
 
 def _eigenvalues_not_negative(values: Tensor, what: str) -> Tensor:
     """Set rounding noise below zero to zero; refuse a matrix that is negative for real."""
-    if bool((values < -100 * _noise(values)).any()):
+    if bool((values < -100 * len(values) ** 0.5 * _noise(values)).any()):
         raise UserError(f"a covariance has no negative eigenvalue; {what} has {values.min().item():.3g}")
     return values.clamp(min=0)
 
