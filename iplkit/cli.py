@@ -218,9 +218,9 @@ def zoo_list(profile: str) -> None:
 
     for row in table(profile):
         size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
-        click.echo(f"{row['name']:<10} {size:>8}  {row['license']:<23} {row['purpose']}")
+        click.echo(f"{row['name']:<21} {size:>8}  {row['license']:<23} {row['purpose']}")
     if profile == "world":
-        click.echo(f"adapted    {', '.join(adapted_names()) or 'none'}")
+        click.echo(f"adapted               {', '.join(adapted_names()) or 'none'}")
 
 
 @zoo.command("check")

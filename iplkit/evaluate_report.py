@@ -78,7 +78,7 @@ class Report:
             of = "" if score.settings["of"] == "A and B" else f" of {score.settings['of']}"
             mark = f"  {note(score)}" if note(score) else ""
             interval = f" [{score.interval[0]:.4g}, {score.interval[1]:.4g}]" if score.interval else ""
-            found.append(f"{score.name + of:<26}{score.value:>10.4g}{interval}  ({score.num_real} and {score.num_fake} images){mark}")
+            found.append(f"{score.settings['metric'] + of:<26}{score.value:>10.4g}{interval}  ({score.num_real} and {score.num_fake} images){mark}")
         return found + [f"{name:<26}   skipped: {why}" for name, why in self.skipped.items()]
 
 

@@ -239,7 +239,7 @@ def test_a_result_file_of_another_kind_is_refused_before_anything_is_computed(fo
 
 def test_the_command_prints_a_line_a_score(folders):
     result = run("evaluate", *folders, "--metric", "scs", "--metric", "vendi")
-    assert result.exit_code == 0 and [line.split()[0] for line in result.output.splitlines()] == ["SCS", "Vendi", "Vendi"]
+    assert result.exit_code == 0 and [line.split()[0] for line in result.output.splitlines()] == ["scs", "vendi", "vendi"]
     assert "kid" in CliRunner().invoke(main, ["evaluate", "--list"]).output
 
 
