@@ -222,9 +222,9 @@ def zoo_list(profile: str) -> None:
 
     for row in table(profile):
         size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
-        click.echo(f"{row['name']:<10} {size:>8}  {row['license']:<23} {row['purpose']}")
+        click.echo(f"{row['name']:<21} {size:>8}  {row['license']:<23} {row['purpose']}")
     if profile == "world":
-        click.echo(f"adapted    {', '.join(adapted_names()) or 'none'}")
+        click.echo(f"adapted               {', '.join(adapted_names()) or 'none'}")
 
 
 @zoo.command("check")
@@ -275,20 +275,67 @@ def zoo_steer(domains: tuple[str, ...], out: Path, keep: Path | None, threads: i
     steer(out, domains or None, force=force, threads=threads, keep=keep, scale=Scale(device=device))
 
 
-@main.command()
-@click.argument("real", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("fake", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def evaluate(real: Path, fake: Path) -> None:
-    """Compare two folders of pictures: FAKE against REAL, with the judge's features.
+@zoo.command("get")
+@click.argument("name")
+@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Take this copy and download nothing.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to; default: the folder that IPLKIT_PAPER_WEIGHTS names.")
+def zoo_get(name: str, source: Path | None, folder: Path | None) -> None:
+    """Bring a file of the paper profile to where it is looked for, and check it.
 
     \b
-    Example:
-      iplkit evaluate renders/ukiyo-e samples/ukiyo-e
+    Examples:
+      iplkit zoo get judge                             download the Inception of FID
+      iplkit zoo get identity --from model_ir_se50.pth  a copy you have
     """
-    from iplkit.evaluate import compare_folders
+    from iplkit.zoo_get import get
 
-    for score in compare_folders(real, fake):
-        click.echo(score)
+    click.echo(f"There: {get(name, source, folder)}")
+
+
+@main.command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--metric", "metrics", multiple=True, help="Only this metric, for example scs; can be repeated.  [default: all that apply]")
+@profile_option
+@click.option("-n", "--n", "number", type=click.IntRange(min=1), help="Images of each side.  [default: all of a folder, 1000 of a generator]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the first latent and of the bootstrap.")
+@click.option("--bootstrap", "rounds", type=click.IntRange(min=0), default=100, show_default=True, help="Rounds for 95 % intervals; 0 for none.")
+@click.option("--source", default="", help="Caption of A's domain, for the metrics of CLIP.")
+@click.option("--target", default="", help="Caption of B's domain.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the result here: .csv or .json.")
+@click.option("--allow-random", is_flag=True, help="Random weights where a file is missing; the result is marked.")
+@click.option("--no-cache", is_flag=True, help="Compute features that are stored, and store none.")
+@click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_metrics(c) if v else None, help="Show all metrics, and stop.")
+@device_option
+def evaluate(a: Path, b: Path, metrics: tuple[str, ...], number: int | None, rounds: int, no_cache: bool, out: Path | None, **options) -> None:
+    """Compare B with A: two folders of pictures, two generators, or stored features.
+
+    Paired metrics (scs, id, lpips, clip_direction) need pictures of equal names, or two generators, which then draw
+    the same latents. What cannot be computed is skipped with its reason; a metric asked for by name is refused.
+
+    \b
+    Examples:
+      iplkit evaluate renders/ukiyo-e samples/ukiyo-e --out results.csv
+      iplkit evaluate generator nada-sketch -n 500 --source photo --target sketch
+      iplkit evaluate photos adapted --metric scs --metric id
+    """
+    from iplkit.evaluate import Options
+    from iplkit.evaluate import evaluate as compare
+    from iplkit.extractors.cache import cache_folder
+
+    cache = None if no_cache else cache_folder()
+    options |= {"metrics": metrics, "n": number, "rounds": rounds, "cache": cache, "progress": sys.stderr.isatty()}
+    for line in compare(a, b, Options(**options), out).lines():
+        click.echo(line)
+
+
+def _list_metrics(context: click.Context) -> None:
+    from iplkit.evaluate_table import ROLES, TABLE
+
+    for metric in TABLE:
+        profiles = ", ".join(p for p in PROFILES if metric.role in ROLES[p])
+        click.echo(f"{metric.name:<20} {metric.works_on:<6} {profiles:<13} {metric.about}")
+    context.exit(0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every model by its name: which file, whose, how large, what for. Nothing is downloaded, and every file is checked.
+"""Every model by its name: which file, whose, how large, what for. Nothing is downloaded here, and every file is checked.
 
 Two profiles say which models are meant. "world" is shipped inside the package. "paper" is the published networks,
 whose files a reader has and puts into the folder that the environment variable IPLKIT_PAPER_WEIGHTS names.
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 from torch import nn
@@ -32,6 +33,8 @@ class Entry:
     loader: str  # "module:function" of path -> module; empty where no code reads the file yet
     license: str
     purpose: str
+    url: str = ""  # where `iplkit zoo get` finds it; empty where there is no lasting address
+    sha256: str = ""  # of the file, or the first digits of it where no more is published
 
 
 _GENERATOR = "iplkit.stylegan2.checkpoints:load_generator"
@@ -45,8 +48,66 @@ WORLD = (
 PAPER = (
     Entry("generator", "stylegan2-ffhq-config-f.pt", _GENERATOR, "NVIDIA, non-commercial", "FFHQ at 1024 px, rosinality layout"),
     Entry("clip", "ViT-B-32.pt", "iplkit.zoo:load_paper_clip", "MIT", "OpenAI's CLIP ViT-B/32"),
-    Entry("identity", "model_ir_se50.pth", "", "research only", "ArcFace IR-SE50"),
-    Entry("judge", "pt_inception-2015-12-05-6726825d.pth", "", "Apache-2.0", "Inception of FID and IS"),
+    Entry("identity", "model_ir_se50.pth", "iplkit.extractors.arcface:ArcFace.net_of", "research only", "ArcFace IR-SE50: ID of FFHQ faces"),
+    Entry(
+        "judge",
+        "pt_inception-2015-12-05-6726825d.pth",
+        "iplkit.extractors.inception:Inception.net_of",
+        "Apache-2.0",
+        "Inception of FID, KID and the reference IS",
+        "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+        "6726825d",
+    ),
+    Entry(
+        "inception-torchvision",
+        "inception_v3_google-0cc3c7bd.pth",
+        "iplkit.extractors.inception:TorchvisionInception.net_of",
+        "BSD-3-Clause",
+        "Inception of SIFID and of the adaptation papers' IS",
+        "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
+        "0cc3c7bd",
+    ),
+    Entry(
+        "vgg16",
+        "vgg16-397923af.pth",
+        "",
+        "BSD-3-Clause",
+        "trunk of LPIPS",
+        "https://download.pytorch.org/models/vgg16-397923af.pth",
+        "397923af",
+    ),
+    Entry(
+        "lpips-heads",
+        "lpips-vgg-v0.1.pth",
+        "",
+        "BSD-2-Clause",
+        "what LPIPS learned beside its trunk",
+        "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/vgg.pth",
+    ),
+    Entry(
+        "hed",
+        "network-bsds500.pytorch",
+        "iplkit.extractors.hed:Hed.net_of",
+        "research only",
+        "edges of SCS",
+        "http://content.sniklaus.com/github/pytorch-hed/network-bsds500.pytorch",
+    ),
+    Entry(
+        "clip-judge",
+        "CLIP-ViT-L-14-DataComp.XL-s13B-b90K.bin",
+        "iplkit.zoo:load_paper_judge_clip",
+        "MIT",
+        "CLIP that took no part in training, for directions and margins",
+        "https://huggingface.co/laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K/resolve/main/open_clip_pytorch_model.bin",
+    ),
+    Entry(
+        "dinov2",
+        "dinov2_vitl14_pretrain.pth",
+        "iplkit.extractors.dinov2:DinoV2.net_of",
+        "Apache-2.0",
+        "features that follow what a person calls alike",
+        "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",
+    ),
 )
 PROFILES = {"world": WORLD, "paper": PAPER}
 
@@ -142,6 +203,13 @@ def load_paper_clip(path: Path) -> nn.Module:
     return load_open_clip("ViT-B-32-quickgelu", path)
 
 
+def load_paper_judge_clip(path: Path) -> nn.Module:
+    """The held-out ViT-L/14 from a reader's file."""
+    from iplkit.clip.model import load_open_clip
+
+    return load_open_clip("ViT-L-14", path)
+
+
 def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Module:
     """The model called `name`, ready to use: evaluation mode, no gradients for its weights.
 
@@ -158,11 +226,11 @@ def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Mo
     if profile == "paper" and not path.is_file():
         raise UserError(f"the paper's {name} needs the file {found.file}; there is none in {path.parent}")
     if not found.loader:
-        raise UserError(f"the paper's {name} needs code that reads {found.file}; iplkit has none yet")
+        raise UserError(f"the paper's {name} is a part of an extractor, not a model; see iplkit.extractors.catalog")
     if profile == "world":
         check_file(found.file, folder)
     module, function = found.loader.split(":")
-    return getattr(import_module(module), function)(path).eval().requires_grad_(False)
+    return attrgetter(function)(import_module(module))(path).eval().requires_grad_(False)
 
 
 def adapted_names(folder: Path | None = None) -> list[str]:

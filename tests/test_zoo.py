@@ -79,7 +79,7 @@ def test_the_paper_profile_says_which_file_it_needs_and_where(monkeypatch, tmp_p
     with pytest.raises(UserError, match="needs the file ViT-B-32.pt; there is none in"):
         zoo.load("clip", "paper")
     (tmp_path / "model_ir_se50.pth").write_bytes(b"PK\x03\x04")
-    with pytest.raises(UserError, match="iplkit has none yet"):
+    with pytest.raises(UserError, match="model_ir_se50.pth needs to be a whole state dict"):
         zoo.load("identity", "paper")
 
 

@@ -4,7 +4,7 @@ import torch
 from goldens import hash_uniform, normal
 
 from iplkit.errors import UserError
-from iplkit.metrics.inception_score import inception_score
+from iplkit.metrics.inception_score import inception_score, inception_score_of_logits, is_ref, is_torchvision, split_rows
 
 
 def test_agrees_with_the_stored_values():
@@ -51,3 +51,58 @@ def test_agrees_with_torch_fidelity_on_its_own_order():
 def test_logits_and_too_many_splits_are_refused(probs, splits, words):
     with pytest.raises(UserError, match=words):
         inception_score(probs, splits)
+
+
+def test_logits_and_their_probabilities_give_one_score():
+    logits = normal(31, 120, 20) * 3
+    assert inception_score_of_logits(logits, 4).value == pytest.approx(inception_score(logits.softmax(dim=1), 4).value, rel=1e-12)
+
+
+def test_the_reference_agrees_with_torch_fidelity_in_one_call():
+    reference = pytest.importorskip("torch_fidelity.metric_isc")
+    logits = normal(30, 200, 1008) * 2
+    want = reference.isc_features_to_metric(logits, splits=10, shuffle=True, rng_seed=2020)
+    got = is_ref(logits, shuffle=2020)
+    assert (got.value, got.spread) == pytest.approx((want["inception_score_mean"], want["inception_score_std"]), rel=1e-9)
+
+
+def test_agrees_with_torchmetrics_on_its_own_order_splits_and_spread():
+    reference = pytest.importorskip("torchmetrics.image.inception")
+    logits = normal(31, 103, 20) * 3
+    with pytest.warns(UserWarning, match="will save all extracted features"):
+        metric = reference.InceptionScore(feature=torch.nn.Identity())
+    metric.update(logits)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        order = torch.randperm(103)
+        torch.manual_seed(3)
+        mean, spread = metric.compute()
+    got = inception_score_of_logits(logits[order], 10, ddof=1, rule="chunk")
+    assert (got.value, got.spread) == pytest.approx((float(mean), float(spread)), rel=1e-9)
+
+
+def test_the_two_networks_are_two_metrics():
+    assert is_ref(normal(0, 20, 1008)).name != is_torchvision(normal(0, 20, 1000)).name
+    with pytest.raises(UserError, match=r"is_ref needs logits of 1008 classes, \[N, 1008\]; got \(20, 1000\)"):
+        is_ref(normal(0, 20, 1000))
+    with pytest.raises(UserError, match="is_torchvision needs logits of 1000 classes"):
+        is_torchvision(normal(0, 20, 1008))
+
+
+@pytest.mark.parametrize("rule, sizes", [("floor", [2, 2, 3]), ("drop", [2, 2, 2]), ("chunk", [3, 3, 1])])
+def test_each_rule_cuts_as_its_library_does(rule, sizes):
+    assert [rows.stop - rows.start for rows in split_rows(7, 3, rule)] == sizes
+
+
+def test_the_order_within_one_split_does_not_matter():
+    logits = normal(3, 50, 9)
+    assert inception_score_of_logits(logits.flip(0), 1).value == pytest.approx(inception_score_of_logits(logits, 1).value, rel=1e-12)
+
+
+def test_broken_logits_and_unknown_rules_are_refused():
+    with pytest.raises(UserError, match="1 of 3 logits rows"):
+        inception_score_of_logits(torch.tensor([[0.0, 1.0], [float("nan"), 0.0], [1.0, 1.0]]), 1)
+    with pytest.raises(UserError, match="floor, drop or chunk; got 'even'"):
+        split_rows(7, 3, "even")
+    with pytest.raises(UserError, match="sum to 1"):
+        inception_score(torch.full((5, 4), float("nan")), 2)
