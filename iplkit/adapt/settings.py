@@ -80,7 +80,7 @@ class AdaptSettings:
             tier: "smoke" proves that the code runs, "laptop" is minutes, "full" is the printed number.
         """
         profiles = {
-            "world": cls(batch=4, lr=0.0012, views=2, floor=1.0, clamp=True, ema=0.98, selector="all"),
+            "world": cls(batch=4, lr=0.0008, views=2, floor=1.0, clamp=True, ema=0.98, selector="all"),
             "paper": cls(select_every=1, mapper_pool=9600),
         }
         tiers = {

@@ -13,6 +13,7 @@ from iplkit.world.render import DOMAINS
 
 ALIKE = ("skin_tone", "skin_hue", "hair_color")
 ALIKE_WITHIN = 0.08
+FEWER = 5  # a domain gets a fifth of the people; no bar stands on these rows
 VALID = 0.9  # below this AUC an identity score between photo and a domain says nothing
 
 
@@ -51,9 +52,10 @@ def m6(scale: Scale, identity: nn.Module) -> list[Row]:
         value_row("M6", "identity AUC, photo", easy.value, n, ">= 0.99", easy.spread),
         value_row("M6", "identity AUC, photo, hard pairs", hard.value, n, ">= 0.95", hard.spread, "skin and hair within 0.08"),
     ]
+    few = max(2, n // FEWER)
     for domain in DOMAINS[1:]:
-        elsewhere = embed(same, domain, domain)
-        score = pair_auc(photo, elsewhere, elsewhere.roll(1, 0))
+        elsewhere = embed(same[:few], domain, domain)
+        score = pair_auc(photo[:few], elsewhere, elsewhere.roll(1, 0))
         note = "" if score.value >= VALID else "ID invalid here"
-        rows.append(value_row("M6", f"identity AUC, photo and {domain}", score.value, n, "", score.spread, note))
+        rows.append(value_row("M6", f"identity AUC, photo and {domain}", score.value, few, "", score.spread, note))
     return rows

@@ -20,6 +20,7 @@ from iplkit.world.render import DOMAINS
 
 KS_BOUND = 0.15
 UPSAMPLE = 4  # before dlib looks at a small picture
+FIRST_LOOK = 5  # the nearest domain is looked for with a fifth of the pictures, then measured with all
 
 
 class Judged:
@@ -75,9 +76,11 @@ def m2(judged: Judged) -> list[Row]:
     few = min(len(real), len(fake)) // 2 <= real.shape[1]
     near = fid(real, fake, low_rank=few, bootstrap=10)
     half = fid(real[::2], real[1::2], low_rank=few)
-    others = {d: fid(real, judged.domain(d)["pool"], low_rank=few).value for d in DOMAINS if d != "photo"}
+    first = max(2, n // FIRST_LOOK)  # fewer pictures are enough to see which domain is nearest
+    others = {d: fid(real[:first], judged.domain(d, first)["pool"], low_rank=few).value for d in DOMAINS if d != "photo"}
     closest = min(others, key=others.get)
-    ratio, spread = near.value / others[closest], near.spread / others[closest]
+    smallest = fid(real, judged.domain(closest)["pool"], low_rank=few).value
+    ratio, spread = near.value / smallest, near.spread / smallest
     precision, recall = precision_recall(real, fake, k=5)
     rows = [
         value_row("M2", "FID of samples over smallest FID of a domain", ratio, n, "<= 0.05", spread, f"nearest domain: {closest}"),
@@ -86,7 +89,8 @@ def m2(judged: Judged) -> list[Row]:
         value_row("M2", "precision, k = 5", precision.value, n, ">= 0.7", precision.spread),
         value_row("M2", "recall, k = 5", recall.value, n, ">= 0.5", recall.spread),
     ]
-    rows += [value_row("M2", f"FID, photo renders and {domain}", value, n) for domain, value in others.items()]
+    rows.append(value_row("M2", f"FID, photo renders and {closest}", smallest, n, note="the nearest domain"))
+    rows += [value_row("M2", f"FID, photo renders and {domain}, first look", value, first) for domain, value in others.items()]
     return rows + face_rows(judged.scale, judged.generator)
 
 
