@@ -34,11 +34,14 @@ def partial_spearman(x: Tensor, y: Tensor, held: Tensor) -> float:
     return float((rest[0] * rest[1]).sum() / (norms[0] * norms[1]))
 
 
-def agreement(metric: Tensor, truth: Tensor, strength: Tensor, families: Sequence[str], name: str = "agreement", rounds: int = 500, seed: int = 0) -> dict[str, Score]:
+def agreement(
+    metric: Tensor, truth: Tensor, strength: Tensor, families: Sequence[str], name: str = "agreement", rounds: int = 500, seed: int = 0
+) -> dict[str, Score]:
     """Rank correlation of a metric with a truth over generators, plain and with strength held.
 
     Points of one adapted generator at several strengths belong together. So whole families are drawn again, if there
-    are four or more; else single points, and the interval is then too narrow. The settings say which.
+    are four or more; a draw of one family alone is drawn anew, since nothing is left in it when strength is held. With
+    fewer families single points are drawn, and the interval is too narrow. The settings say which.
 
     Args:
         metric, truth, strength: ``[N]``, one number a generator.
@@ -62,7 +65,7 @@ def agreement(metric: Tensor, truth: Tensor, strength: Tensor, families: Sequenc
     }
     groups = _groups(families)
     g = torch.Generator().manual_seed(seed)
-    draws = [torch.cat([groups[i] for i in torch.randint(len(groups), (len(groups),), generator=g)]) for _ in range(rounds)]
+    draws = [torch.cat([groups[i] for i in _picks(len(groups), g)]) for _ in range(rounds)]
     unit = "families" if len(groups) < n else "points"
     found = {}
     for kind, statistic in statistics.items():
@@ -70,6 +73,14 @@ def agreement(metric: Tensor, truth: Tensor, strength: Tensor, families: Sequenc
         settings = {"points": n, "families": len(set(families)), "resampled": unit, "rounds": rounds, "seed": seed}
         found[kind] = Score(f"{name}, {kind}", statistic(torch.arange(n)), values.std().item(), 0, n, settings, interval=percentile_interval(values))
     return found
+
+
+def _picks(n: int, generator: torch.Generator) -> Tensor:
+    """n draws with replacement that are not all the same, ``[n]``; n at least 4."""
+    while True:
+        picks = torch.randint(n, (n,), generator=generator)
+        if len(picks.unique()) > 1:
+            return picks
 
 
 def _groups(families: Sequence[str]) -> list[Tensor]:

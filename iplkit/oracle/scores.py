@@ -69,6 +69,7 @@ class Oracle:
         self.people = self.reader(source_images, settings.source)
         self.source_seen = judge_features(judge, source_images)
         self._truth: dict[str, Counterparts] = {}
+        self._best: dict[str, Tensor] = {}
 
     def truth(self, domain: str) -> Counterparts:
         """The source's people in a domain; rendered once."""
@@ -113,7 +114,8 @@ class Oracle:
             estimate = intervals(lambda rows, p=pairs: {"mean": p[rows].mean().item()}, [self.n], self.settings.rounds, self.settings.seed)["mean"]
             unit = "Euclidean, judge's pool" if euclidean else "mean absolute, pixels in [0, 1]"
             random = others.mean().item()
-            found[name] = self._score(name, estimate, about, {"domain": domain, "unit": unit, "random pairs": random, "of random": estimate.value / max(random, 1e-12)})
+            more = {"domain": domain, "unit": unit, "random pairs": random, "of random": estimate.value / max(random, 1e-12)}
+            found[name] = self._score(name, estimate, about, more)
         return found
 
     def _people(self, factors: Tensor, domain: str, about: dict) -> dict[str, Score]:
@@ -126,7 +128,7 @@ class Oracle:
             "factor error": (_error, known),
             "diversity": (spread_ratio, known),
         }
-        overlap, best = (mask_overlap(people, known_only(x, people, known)) if known else people[:, 0] * float("nan") for x in (factors, truth))
+        overlap, best = self._overlap(factors, known), self._best_overlap(domain, known)
 
         def by_factor(name: str, other: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
             measure, names = measures[name]
@@ -144,6 +146,17 @@ class Oracle:
             more[name] = {"true renders": by_factor(name, truth).nanmean().item(), "factors": names}
             more[name]["by factor"] = dict(zip(names, by_factor(name, factors).tolist()))
         return {name: self._score(name, found[name], about, {"domain": domain} | more[name]) for name in SCORES if name in found}
+
+    def _overlap(self, factors: Tensor, known: list[str]) -> Tensor:
+        """Structure that each person keeps, ``[N]``; nan if no factor is known."""
+        people = self.people.factors
+        return mask_overlap(people, known_only(factors, people, known)) if known else people[:, 0] * float("nan")
+
+    def _best_overlap(self, domain: str, known: list[str]) -> Tensor:
+        """The same of true renders, computed once a domain."""
+        if domain not in self._best:
+            self._best[domain] = self._overlap(self.truth(domain).reading.factors, known)
+        return self._best[domain]
 
     def _score(self, name: str, estimate: Estimate, about: dict, more: dict) -> Score:
         """Spread is the bootstrap's standard error over people."""
