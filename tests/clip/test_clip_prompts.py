@@ -201,6 +201,31 @@ def test_files_that_are_no_mapper_are_refused(tmp_path):
             load_mapper(tmp_path / f"{name}.pt", width=50)
 
 
+def test_a_mapper_of_another_context_code_or_model_is_refused(tmp_path):
+    mapper, path = PromptMapper(24, 3, 32), tmp_path / "mapper.pt"
+    mapper.made_for = {"generator": "aaaa", "target": "disney"}
+    save_mapper(path, mapper)
+    good = dict(width=24, n_ctx=3, w_dim=32, made_for={"generator": "aaaa", "clip": "never recorded"})
+    assert load_mapper(path, **good).made_for == mapper.made_for
+    for change, message in [
+        (dict(n_ctx=4), "writes 4 vectors, as the context has; it writes 3"),
+        (dict(width=36), "writes 3 vectors, as the context has; it writes 2"),
+        (dict(w_dim=512), "with 512 channels; its codes have 32"),
+        (dict(made_for={"generator": "bbbb"}), "trained with the generator 'bbbb'; it was trained with 'aaaa'"),
+        (dict(made_for={"target": "werewolf"}), "target 'werewolf'"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            load_mapper(path, **good | change)
+
+
+def test_a_file_with_layers_missing_is_refused(tmp_path):
+    weights = PromptMapper(24, 3, 32).state_dict()
+    for name, message in [("mapping.mapping.4.weight", "last layer is missing"), ("mapping.mapping.1.bias", "do not fit")]:
+        torch.save({"m": {k: v for k, v in weights.items() if k != name}}, tmp_path / "mapper.pt")
+        with pytest.raises(UserError, match=message):
+            load_mapper(tmp_path / "mapper.pt", width=24)
+
+
 def test_codes_of_another_width_are_refused():
     with pytest.raises(UserError, match=r"\[N, 32\]"):
         PromptMapper(24, 3, 32)(torch.zeros(2, 31))
