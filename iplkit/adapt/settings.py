@@ -158,6 +158,11 @@ class AdaptSettings:
         defaults = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in record.items() if name not in LATER or getattr(self, name) != defaults[name]}
 
+    @staticmethod
+    def later() -> dict:
+        """The defaults that `record` leaves out."""
+        return {field.name: field.default for field in fields(AdaptSettings) if field.name in LATER}
+
     @classmethod
     def from_record(cls, record: dict) -> "AdaptSettings":
         """Settings from what `record` gave.
