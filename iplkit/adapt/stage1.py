@@ -154,7 +154,7 @@ def train_mapper(
     """
     if len(pool.w) < settings.mapper_batch:
         raise UserError(f"mapper_batch needs a pool of at least {settings.mapper_batch} latents; got {len(pool.w)}")
-    mapper = (new_mapper(clip, context, settings, seed) if mapper is None else mapper).to(pool.w.device).train()
+    mapper = (new_mapper(clip, context, settings, seed, pool.w.shape[1]) if mapper is None else mapper).to(pool.w.device).train()
     if (mapper.n_ctx, mapper.width, mapper.w_dim) != (context.n_ctx, clip.text_width, pool.w.shape[1]):
         sizes = f"{context.n_ctx} vectors of width {clip.text_width} from codes of {pool.w.shape[1]} channels"
         raise UserError(f"mapper needs to write {sizes}; it writes {mapper.n_ctx} of {mapper.width} from {mapper.w_dim}")
@@ -208,11 +208,12 @@ def own_dropout(mapper: nn.Module, seed: int) -> Iterator[None]:
         yield
 
 
-def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int) -> PromptMapper:
-    """An untrained mapper of the right sizes."""
+def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int, w_dim: int = 512) -> PromptMapper:
+    """An untrained mapper of the right sizes, for latent codes of `w_dim` channels."""
     return PromptMapper(
         width=clip.text_width,
         n_ctx=context.n_ctx,
+        w_dim=w_dim,
         last_activation=settings.has("mapper_last_activation"),
         seed=draw_seed(seed, "mapper"),
     )
