@@ -51,17 +51,21 @@ def main() -> None:
 @main.command()
 @click.option("--source", default="photo", show_default=True, help="Domain the generator draws now.")
 @click.option("--target", required=True, help="Domain it shall draw, for example \"ukiyo-e\".")
-@click.option("--method", default="ipl", show_default=True, help="nada, ipl, ...")
+@click.option("--method", default="ipl", show_default=True, help="nada, ipl, ...; --list shows all.")
 @tier_option
 @profile_option
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the result; default: where the notebooks look.")
 @click.option("-f", "--force", is_flag=True, help="Train again although the result is there.")
 @click.option("--allow-unknown", is_flag=True, help="Let words through that the CLIP never saw; the result is marked.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another setting, for example lr=0.002; can be repeated. --list shows all.")
+@click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Also write a g_ema file that the published code reads.")
+@click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_settings(c) if v else None, help="Show methods, settings and quirks, and stop.")
 @dry_run_option
 def adapt(
-    source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, allow_unknown: bool, dry_run: bool
-) -> None:
+    source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, allow_unknown: bool,
+    changes: tuple[str, ...], export: Path | None, dry_run: bool,
+) -> None:  # fmt: skip
     """Teach the generator another domain from nothing but two phrases.
 
     \b
@@ -70,11 +74,29 @@ def adapt(
       iplkit adapt --target sketch --method nada --tier smoke  seconds: only proves that it runs
       iplkit adapt --target zombie --out mine                  into a folder of your own
       iplkit adapt --target "watercolor" --allow-unknown       a word that was never learned: see what happens
+      iplkit adapt --target sketch --set selector=oracle --set rows=[4,5]   only these rows of W+ move
+      iplkit adapt --target sketch --method mix --set second=statue --set share=0.3
     """
-    from iplkit.adapt.products import make_product
+    from iplkit.adapt.products import changed_settings, export_product, make_product
 
-    product = make_product(source, target, method, profile, tier, seed, out, dry_run, force=force, progress=sys.stderr.isatty(), allow_unknown=allow_unknown)
+    settings = changed_settings(method, profile, tier, changes)
+    product = make_product(
+        source, target, method, profile, tier, seed, out, dry_run, settings=settings, force=force, progress=sys.stderr.isatty(), allow_unknown=allow_unknown
+    )
     click.echo(f"{'Written' if product.made else 'Would be written' if dry_run else 'There already'}: {product.path}")
+    if export and not dry_run:
+        click.echo(f"Exported: {export_product(product, export, profile)}")
+
+
+def _list_settings(context: click.Context) -> None:
+    from iplkit.adapt import METHODS, QUIRKS, AdaptSettings
+
+    click.echo(f"methods: {', '.join(METHODS)}")
+    for name, value in (AdaptSettings().record() | AdaptSettings.later()).items():
+        click.echo(f"{name:<20} {value}")
+    for name, about in QUIRKS.items():
+        click.echo(f"quirk {name:<24} {about}")
+    context.exit(0)
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""Checkpoints of a run that may be interrupted: weights, optimizer, and a page of JSON that points at them.
+"""Checkpoints of a run that may be killed at any moment: one safetensors file, and a page of JSON that points at it.
 
 The page is written last, so it never names a file that is not whole.
 """
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from iplkit.errors import UserError
 from iplkit.weights import atomic_path, read_weights, write_weights
@@ -16,36 +16,30 @@ PAGE = "checkpoint.json"
 
 
 def save_checkpoint(
-    folder: Path, key: str, step: int, target: nn.Module, ema: nn.Module | None, optimizer: torch.optim.Optimizer, page: dict
+    folder: Path, key: str, step: int, modules: dict[str, nn.Module | None], optimizer: torch.optim.Optimizer, page: dict
 ) -> None:
-    """Write the state after `step` updates; older files of the folder are removed afterwards.
+    """Write the state after `step` updates; what older or killed writes left is removed afterwards.
 
     Args:
         folder: one folder a run.
         key: what the run is; `load_checkpoint` refuses another.
         step: updates done.
-        target: the generator in training.
-        ema: its average, or None.
-        optimizer: its optimizer.
+        modules: everything that changes: the generator in training, its average, what the plugs remember.
+        optimizer: the optimizer of the first.
         page: anything else the run needs, as JSON.
     """
-    folder = Path(folder)
-    tensors = {f"target.{name}": p for name, p in target.named_parameters()}
-    if ema is not None:
-        tensors |= {f"ema.{name}": p for name, p in ema.named_parameters()}
-    stem = f"step-{step:06d}"
-    write_weights(folder / f"{stem}.safetensors", tensors, {"step": step})
-    with atomic_path(folder / f"{stem}.pt") as temporary:
-        torch.save(optimizer.state_dict(), temporary)
+    folder, stem = Path(folder), f"step-{step:06d}"
+    tensors = {f"{which}.{name}": t for which, module in modules.items() if module is not None for name, t in _named(module)}
+    write_weights(folder / f"{stem}.safetensors", tensors | _moments(optimizer), {"step": step})
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(json.dumps({"key": key, "step": step} | page), encoding="utf-8")
-    for old in folder.glob("step-*"):
+    for old in (*folder.glob("step-*"), *folder.glob(".step-*"), *folder.glob(f".{Path(PAGE).stem}.*")):
         if old.stem != stem:
             old.unlink()
 
 
 def load_checkpoint(
-    folder: Path, key: str, target: nn.Module, ema: nn.Module | None, optimizer: torch.optim.Optimizer
+    folder: Path, key: str, modules: dict[str, nn.Module | None], optimizer: torch.optim.Optimizer
 ) -> dict | None:
     """Restore the state of `save_checkpoint` in place.
 
@@ -67,17 +61,36 @@ def load_checkpoint(
         raise UserError(f"{folder} needs to hold a checkpoint of this run; it is one of other models, words or settings")
     tensors, _ = read_weights(folder / f"{stem}.safetensors")
     try:
-        state = torch.load(folder / f"{stem}.pt", map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(f"{folder / stem}.pt needs to be a whole optimizer state; it is damaged, remove {folder}") from error
-    _restore(target, tensors, "target.")
-    if ema is not None:
-        _restore(ema, tensors, "ema.")
-    optimizer.load_state_dict(state)
+        for which, module in modules.items():
+            if module is not None:
+                _restore(module, tensors, which)
+    except KeyError as error:
+        raise UserError(f"{folder / stem}.safetensors needs the tensor {error}; it is damaged, remove {folder}") from error
+    _restore_moments(optimizer, tensors)
     return page
 
 
+def _named(module: nn.Module) -> list[tuple[str, Tensor]]:
+    """Parameters, and the buffers that are kept: noise stays as it is, but costs little."""
+    return list(module.state_dict().items())
+
+
 @torch.no_grad()
-def _restore(module: nn.Module, tensors: dict, prefix: str) -> None:
-    for name, parameter in module.named_parameters():
-        parameter.copy_(tensors[prefix + name])
+def _restore(module: nn.Module, tensors: dict[str, Tensor], which: str) -> None:
+    for name, tensor in _named(module):
+        tensor.copy_(tensors[f"{which}.{name}"])
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Adam's step and moments, by the place of their parameter."""
+    state = optimizer.state_dict()["state"]
+    return {f"adam.{place}.{name}": t for place, entry in state.items() for name, t in entry.items()}
+
+
+def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state = {}
+    for name, tensor in tensors.items():
+        if name.startswith("adam."):
+            _, place, entry = name.split(".")
+            state.setdefault(int(place), {})[entry] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

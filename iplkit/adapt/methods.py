@@ -5,24 +5,34 @@ A method of your own is one more function here and one more line in `METHODS`.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
 
+from iplkit.adapt.alignment import ipl_star
 from iplkit.adapt.anchors import image_anchor
 from iplkit.adapt.directions import averaged_direction, prompt_direction
+from iplkit.adapt.domain_modulation import domain_modulation
 from iplkit.adapt.look import Look
-from iplkit.adapt.loop import Plugs, run_loop
-from iplkit.adapt.selectors import frozen, make_selector
+from iplkit.adapt.loop import Eye, Plugs, run_loop
+from iplkit.adapt.mixture import mix
+from iplkit.adapt.moments import moments
+from iplkit.adapt.refinement import air
+from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, train_mapper
+from iplkit.adapt.style_shift import style_shift
+from iplkit.adapt.task import Recipe, Task
+from iplkit.adapt.terms import terms
 from iplkit.clip.prompts import PromptMapper, TEMPLATES, template_anchor
 from iplkit.errors import UserError
 from iplkit.stylegan2.differences import fingerprint as weights_hash
 
 PUBLISHED = AdaptSettings(noise="independent", select_every=1, mapper_pool=9600)
+ALL_ROWS = replace(PUBLISHED, ema=0.0, selector="all")
 PAPER = {
     # README of StyleGAN-NADA: all layers, batch 2, 300 steps, the last weights.
     "nada": replace(PUBLISHED, ema=0.0, selector="adaptive", rows_share=1.0, quirks={"selection_bare_word", "selection_off_by_one"}),
@@ -32,32 +42,18 @@ PAPER = {
         quirks={"base_without_class", "base_full_stop", "selection_bare_word", "selection_off_by_one"}
         | {"mapper_last_activation", "no_guard", "ema_ipl_only", "adam_ages_unchosen"},
     ),
+    # StyleDomain, Sec. 5: "default configurations" of the method whose weights it replaces; here NADA's.
+    "style_shift": ALL_ROWS,
+    # HyperDomainNet, configs/td_single_ffhq.yaml: Adam (0.9, 0.999) at 0.1, batch 4, mixing 0.9. Its second CLIP is a second `clip`.
+    "domain_modulation": replace(ALL_ROWS, lr=0.1, beta1=0.9, beta2=0.999, batch=4, mixing=0.9),
+    # Jeon et al. publish no code; batch 4, because 2 images hardly have a covariance. The rest is NADA's.
+    "moments": replace(ALL_ROWS, batch=4),
+    # AIR, adaptation.sh, human to baby: 201 steps, k = 18 of 18, an anchor every 20 steps from step 100 on.
+    "air": replace(ALL_ROWS, steps=201, anchor_start=100, anchor_every=20),
+    # UniHDA starts from NADA's settings.
+    "mix": ALL_ROWS,
 }
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a method is given."""
-
-    generator_source: nn.Module
-    clip: nn.Module
-    source: str
-    target: str
-    settings: AdaptSettings
-    seed: int
-    look: Look
-    templates: tuple[str, ...]
-    cache_dir: Path | None = None
-    progress: bool = True
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a method gives back."""
-
-    plugs: Plugs
-    mapper: PromptMapper | None = None
-    mapper_log: tuple[dict, ...] = ()
+PAPER["ipl_star"] = PAPER["ipl"]  # the thesis changed the first stage only
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def nada(task: Task) -> Recipe:
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),
             anchor=image_anchor(task.look, task.generator_source),
-            selector=make_selector(task.clip, task.target, task.settings, task.seed),
+            selector=make_selector(task.clip, task.target, task.settings, task.seed, task.more),
         )
     )
 
@@ -97,19 +93,28 @@ def ipl(task: Task) -> Recipe:
         Plugs(
             direction=prompt_direction(mapper, *sides),
             anchor=image_anchor(task.look, task.generator_source),
-            selector=make_selector(task.clip, task.target, task.settings, task.seed),
+            selector=make_selector(task.clip, task.target, task.settings, task.seed, task.more),
         ),
         mapper,
         tuple(log),
     )
 
 
-METHODS: dict[str, Callable[[Task], Recipe]] = {"nada": nada, "ipl": ipl}
+METHODS: dict[str, Callable[[Task], Recipe]] = {
+    "nada": nada,
+    "ipl": ipl,
+    "ipl_star": ipl_star,
+    "style_shift": style_shift,
+    "domain_modulation": domain_modulation,
+    "moments": moments,
+    "air": air,
+    "mix": mix,
+}
 
 
 def adapt(
     source_generator: nn.Module,
-    clip: nn.Module,
+    clip: nn.Module | Sequence[nn.Module],
     method: str,
     source: str,
     target: str,
@@ -126,7 +131,8 @@ def adapt(
 
     Args:
         source_generator: stays as it is.
-        clip: stays as it is; needs its full token table for "ipl".
+        clip: stays as it is; needs its full token table for "ipl". Several are added with `settings.clip_weights`;
+            each has its own directions and its own mapper.
         method: a name in `METHODS`.
         source: word of the source domain, for example "photo".
         target: word of the target domain.
@@ -140,31 +146,73 @@ def adapt(
         The adapted generator (averaged weights, unless `settings.ema` is 0), logs, and the mapper, if any.
 
     Raises:
-        UserError: unknown method, a word that CLIP never saw, or a folder that belongs to another run.
+        UserError: unknown method, a word that CLIP never saw, more rows than the generator has, or a folder
+            that belongs to another run.
+        iplkit.adapt.stop.NotFinite: a loss or gradient that is not finite; it carries the last good generator.
     """
     if method not in METHODS:
         raise UserError(f"method must be one of {sorted(METHODS)}; got {method!r}")
     settings = settings or AdaptSettings.at("world", "laptop")
-    clip.tokenize([source, target])  # refuses unknown words before anything is computed
-    with frozen(source_generator), frozen(clip):
-        look = Look(clip, settings, seed)
-        cache = None if cache_dir is None else Path(cache_dir)
-        task = Task(source_generator, clip, source, target, settings, seed, look, known_templates(clip), cache, progress)
-        key = run_key(task, method) if resume_dir is not None else ""
-        recipe = METHODS[method](task)
-        average = method == "ipl" or not settings.has("ema_ipl_only")
+    clips = tuple(clip) if isinstance(clip, Sequence) else (clip,)
+    check(source_generator, clips, source, target, settings)
+    with ExitStack() as still:
+        for model in (source_generator, *clips):
+            still.enter_context(frozen(model))
+        tasks = make_tasks(source_generator, clips, source, target, settings, seed, cache_dir, progress)
+        key = run_key(tasks, method) if resume_dir is not None else ""
+        recipes = [METHODS[method](task) for task in tasks]
+        plugs = [replace(r.plugs, regularizers=r.plugs.regularizers + terms(t)) for r, t in zip(recipes, tasks, strict=True)]
+        if len(plugs) > 1 and plugs[0].memory is not None:
+            raise UserError(f"{method} needs a single CLIP, because it remembers what that CLIP saw; got {len(plugs)}")
+        eyes = tuple(Eye(t.look, p) for t, p in zip(tasks[1:], plugs[1:], strict=True))
+        recipe = recipes[0]
         generator, log = run_loop(
             source_generator,
-            look,
-            recipe.plugs,
+            tasks[0].look,
+            replace(plugs[0], eyes=eyes),
             settings,
             seed,
-            average=average,
+            average=method.startswith("ipl") or not settings.has("ema_ipl_only"),
             resume_dir=resume_dir,
             key=key,
+            about={"method": method, "source": source, "target": target, "seed": seed, "settings": settings.record()},
             progress=progress,
         )
     return AdaptResult(generator, log, recipe.mapper, list(recipe.mapper_log), settings, method, source, target, seed)
+
+
+def check(generator: nn.Module, clips: Sequence[nn.Module], source: str, target: str, settings: AdaptSettings) -> None:
+    """Refuse what cannot work before anything is computed.
+
+    Raises:
+        UserError: unknown words, weights that are not one a CLIP, or a choice of more rows than there are.
+    """
+    for model in clips:
+        model.tokenize([source, target] + [settings.second] * bool(settings.second))
+    if len(clips) != len(settings.clip_weights) or not clips:
+        raise UserError(f"clip_weights needs one weight for each CLIP; got {len(settings.clip_weights)} for {len(clips)}")
+    if settings.selector == "adaptive":
+        rows_to_free(settings, generator.num_ws)
+
+
+def make_tasks(
+    generator: nn.Module,
+    clips: Sequence[nn.Module],
+    source: str,
+    target: str,
+    settings: AdaptSettings,
+    seed: int,
+    cache_dir: str | Path | None,
+    progress: bool,
+) -> list[Task]:
+    """One task for each CLIP; the first one's selector lets the others vote."""
+    cache = None if cache_dir is None else Path(cache_dir)
+    more = tuple(zip(clips[1:], settings.clip_weights[1:], strict=True))
+    tasks = []
+    for model in clips:
+        look, templates = Look(model, settings, seed), known_templates(model)
+        tasks.append(Task(generator, model, source, target, settings, seed, look, templates, cache, progress, more if not tasks else ()))
+    return tasks
 
 
 def known_templates(clip: nn.Module) -> tuple[str, ...]:
@@ -187,10 +235,13 @@ def known_templates(clip: nn.Module) -> tuple[str, ...]:
     return templates
 
 
-def run_key(task: Task, method: str) -> str:
+def run_key(tasks: Sequence[Task], method: str) -> str:
     """What makes two runs the same: models, method, words, settings, seed."""
+    task = tasks[0]
     record = {"method": method, "source": task.source, "target": task.target, "seed": task.seed}
     record |= {"generator": weights_hash(task.generator_source), "clip": weights_hash(task.clip)}
+    if len(tasks) > 1:
+        record["more clips"] = [weights_hash(other.clip) for other in tasks[1:]]
     settings = task.settings.record()
     settings.pop("save_every")  # decides when to write, not what
     return hashlib.sha256(json.dumps(record | settings, sort_keys=True).encode()).hexdigest()

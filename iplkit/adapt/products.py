@@ -7,7 +7,8 @@ differ from run to run (``.run.json``: seconds), and for IPL the mapper (``.mapp
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.mapper import save_mapper
 from iplkit.differences import apply_difference, write_difference
 from iplkit.errors import UserError
+from iplkit.stylegan2.checkpoints import save_rosinality
 from iplkit.weights import atomic_path, sha256
 
 LAST = 20  # steps that the summary of a log averages
@@ -47,6 +49,55 @@ def product_settings(method: str, profile: str, tier: str) -> AdaptSettings:
     return settings
 
 
+def changed_settings(method: str, profile: str, tier: str, changes: Sequence[str]) -> AdaptSettings | None:
+    """The settings of `product_settings` with some of them changed, or None if there is no change.
+
+    Args:
+        method, profile, tier: as `make_product`.
+        changes: "name=value", the value as JSON, or as plain text where it is no JSON. "quirks=name,name" names quirks.
+
+    Raises:
+        UserError: unknown method, no "=", an unknown name, or a value of another kind.
+    """
+    if method not in METHODS:
+        raise UserError(f"method must be one of {sorted(METHODS)}; got {method!r}")
+    if not changes:
+        return None
+    record = product_settings(method, profile, tier).record()
+    kinds = {field.name: type(field.default) for field in fields(AdaptSettings)}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals or name not in kinds:
+            raise UserError(f"a setting needs to be NAME=VALUE with a name among {sorted(kinds)}; got {change!r}")
+        record[name] = [word for word in text.split(",") if word] if name == "quirks" else _value(text)
+        if not _fits(record[name], kinds[name]):
+            raise UserError(f"{name} needs a value like {getattr(AdaptSettings(), name)!r}; got {text!r}")
+    return AdaptSettings.from_record(record)
+
+
+def _value(text: str):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False}.get(text, text)
+
+
+def _fits(value, kind: type) -> bool:
+    if kind in (tuple, frozenset):
+        return isinstance(value, list)
+    return isinstance(value, bool) == (kind is bool) and isinstance(value, (int, float) if kind is float else kind)
+
+
+def export_product(product: Product, path: Path, profile: str = "world", models: Path | None = None) -> Path:
+    """Write a product as a ``g_ema`` file, which the code of IPL, NADA and rosinality reads. Returns the path.
+
+    Raises:
+        UserError: as `load_product`.
+    """
+    save_rosinality(path, load_product(product.path, profile, models))
+    return path
+
+
 def make_product(
     source: str,
     target: str,
@@ -71,7 +122,7 @@ def make_product(
     Args:
         source: word of the source domain, "photo".
         target: word of the target domain.
-        method: "nada" or "ipl".
+        method: a name in `METHODS`.
         profile: which models, "world" or "paper".
         tier: how much, "smoke", "laptop" or "full".
         seed: of every draw.
@@ -89,16 +140,17 @@ def make_product(
     if method not in METHODS:
         raise UserError(f"method must be one of {sorted(METHODS)}; got {method!r}")
     folder = Path(out) if out is not None else paths.run_folder(tier, profile) / "adapted"
-    path = folder / paths.adapted_name(method, target, source=source, seed=seed)
+    settings = settings or product_settings(method, profile, tier)
+    word = f"{target} and {settings.share:g} {settings.second}" if settings.second else target
+    path = folder / paths.adapted_name(method, word, source=source, seed=seed)
     if allow_unknown:
         path = path.with_name(f"unknown-{path.name}")
-    settings = settings or product_settings(method, profile, tier)
     if source == target:
         raise UserError(f"target must be another domain than the source; both are {source!r}")
     clip = zoo.load("clip", profile, models)
     if allow_unknown:
         clip.let_unknown_through()
-    clip.tokenize([source, target])  # refuses unknown words, naming the nearest
+    clip.tokenize([source, target] + [settings.second] * bool(settings.second))  # refuses unknown words, naming the nearest
     hashes = {name: sha256(zoo.path_of(name, profile, models)) for name in ("generator", "clip")}
     record = {"kind": "adapted generator", "method": method, "source": source, "target": target, "seed": seed}
     record |= {"profile": profile, "tier": tier, "settings": settings.record(), "inputs": hashes}

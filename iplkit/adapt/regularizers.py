@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from iplkit.adapt.look import Look
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,15 @@ class Step:
     image_target: Tensor  # features of the adapted images, [N, E]
     generator_source: nn.Module
     generator_target: nn.Module
+    images_target: Tensor | None = None  # [N, 3, H, W] in [-1, 1], not clamped; before views
+    look: Look | None = None  # how this CLIP sees images
+    step: int = 0  # updates done
+
+    @cached_property
+    def images_source(self) -> Tensor:
+        """The frozen generator's images of the same latents, `[N, 3, H, W]`; drawn when first asked for."""
+        with torch.no_grad(), self.look.autocast(self.ws.device):
+            return self.look.draw_images(self.generator_source, self.ws, self.step, side="source")
 
 
 Regularizer = Callable[[Step], Tensor]

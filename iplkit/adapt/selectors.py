@@ -4,7 +4,7 @@ IPL and NADA let CLIP vote: the rows of W+ along which the target similarity cha
 layers to train (Gal et al. 2022, Sec. 4.2). The vote needs gradients with respect to w only.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from iplkit.adapt.draws import draw
 from iplkit.adapt.settings import AdaptSettings
+from iplkit.errors import UserError
 from iplkit.latents import sample_z
 from iplkit.losses import clip_similarity_loss
 from iplkit.stylegan2.styles import parameters_of_rows
@@ -41,7 +42,49 @@ def all_layers() -> Selector:
     )
 
 
-def adaptive_layers(clip: nn.Module, target: str, settings: AdaptSettings, seed: int) -> Selector:
+def rows_to_free(settings: AdaptSettings, num_ws: int) -> int:
+    """k, the rows that an adaptive choice frees in a generator of `num_ws` rows.
+
+    Raises:
+        UserError: if `settings.rows_k` is more than there are.
+    """
+    if settings.rows_k > num_ws:
+        raise UserError(f"rows_k must be at most the generator's {num_ws} rows of W+; got {settings.rows_k}")
+    return settings.rows_k or num_rows(num_ws, settings.rows_share)
+
+
+def oracle_layers(settings: AdaptSettings) -> Selector:
+    """Train the layers of the rows that somebody knows to be right, for the whole run."""
+    return Selector(every=0, choose=lambda generator, step: _checked(settings.rows, generator), parameters=_table(settings))
+
+
+def manual_layers(settings: AdaptSettings) -> Selector:
+    """Train by a timetable: `settings.schedule` says from which step on which rows move.
+
+    The named phases of StyleGAN-NADA's code ("shape" before "texture") are such timetables.
+    """
+
+    def choose(generator: nn.Module, step: int) -> tuple[int, ...]:
+        rows = [rows for first, rows in settings.schedule if first <= step][-1]
+        return _checked(rows, generator)
+
+    return Selector(every=1, choose=choose, parameters=_table(settings))
+
+
+def _checked(rows: tuple[int, ...], generator: nn.Module) -> tuple[int, ...]:
+    if not all(0 <= row < generator.num_ws for row in rows):
+        raise UserError(f"rows must lie in 0 to {generator.num_ws - 1} for this generator; got {list(rows)}")
+    return tuple(sorted(set(rows)))
+
+
+def _table(settings: AdaptSettings) -> Callable[[nn.Module, tuple[int, ...]], list[nn.Parameter]]:
+    table = "upstream" if settings.has("selection_off_by_one") else "true"
+    return lambda generator, rows: parameters_of_rows(generator, rows, table=table)
+
+
+def adaptive_layers(
+    clip: nn.Module, target: str, settings: AdaptSettings, seed: int, more: Sequence[tuple[nn.Module, float]] = ()
+) -> Selector:
     """Let CLIP vote for the rows that reach the target word, and train the layers these rows drive.
 
     If the share covers all rows there is nothing to vote on, and nothing is computed.
@@ -51,29 +94,38 @@ def adaptive_layers(clip: nn.Module, target: str, settings: AdaptSettings, seed:
         target: the target domain's word.
         settings: share, interval, batch and quirks of the choice.
         seed: which latents vote.
+        more: further CLIPs that vote, with their weights; `settings.clip_weights[0]` is the first one's.
+
+    Raises:
+        UserError: on the choice, if `settings.rows_k` is more rows than there are.
     """
     caption = target if settings.has("selection_bare_word") else f"{settings.prompt} {target}"
     with torch.no_grad():
         text = clip.encode_text(clip.tokenize([caption]))  # [1, E]
+        others = [(other, other.encode_text(other.tokenize([caption])), weight) for other, weight in more]
 
     def choose(generator: nn.Module, step: int) -> tuple[int, ...]:
-        k = num_rows(generator.num_ws, settings.rows_share)
+        k = rows_to_free(settings, generator.num_ws)
         if k >= generator.num_ws:
             return tuple(range(generator.num_ws))
         z = sample_z(settings.select_batch, draw(seed, "selection", step), generator.config.z_dim).to(text.device)
         with torch.no_grad():
             ws = generator.mapping(z)
-        scores = row_scores(generator, clip, text, ws, settings.select_micro)
+        scores = row_scores(generator, clip, text, ws, settings.select_micro, settings.clip_weights[0], others)
         return tuple(sorted(scores.topk(k).indices.tolist()))
 
-    def parameters(generator: nn.Module, rows: tuple[int, ...]) -> list[nn.Parameter]:
-        table = "upstream" if settings.has("selection_off_by_one") else "true"
-        return parameters_of_rows(generator, rows, table=table)
-
-    return Selector(every=settings.select_every, choose=choose, parameters=parameters)
+    return Selector(every=settings.select_every, choose=choose, parameters=_table(settings))
 
 
-def row_scores(generator: nn.Module, clip: nn.Module, text: Tensor, ws: Tensor, micro_batch: int) -> Tensor:
+def row_scores(
+    generator: nn.Module,
+    clip: nn.Module,
+    text: Tensor,
+    ws: Tensor,
+    micro_batch: int,
+    weight: float = 1.0,
+    more: Sequence[tuple[nn.Module, Tensor, float]] = (),
+) -> Tensor:
     """How strongly each W+ row steers an image toward a caption: mean absolute gradient of the similarity.
 
     The published code takes one SGD step on w and measures how far each row moved, which ranks alike.
@@ -85,6 +137,8 @@ def row_scores(generator: nn.Module, clip: nn.Module, text: Tensor, ws: Tensor, 
         text: features of the caption, `[1, E]`.
         ws: latents that vote, `[N, num_ws, 512]`.
         micro_batch: how many of them are held in memory at a time.
+        weight: of this CLIP.
+        more: further CLIPs, each with its features of the caption and its weight.
 
     Returns:
         `[num_ws]`, not negative.
@@ -94,7 +148,8 @@ def row_scores(generator: nn.Module, clip: nn.Module, text: Tensor, ws: Tensor, 
         for part in ws.split(micro_batch):
             leaf = part.detach().requires_grad_(True)
             images = generator.synthesis(leaf, noise_mode="const")
-            loss = len(part) * clip_similarity_loss(clip.encode_image(images), text)
+            voters = ((clip, text, weight), *more)
+            loss = len(part) * sum(share * clip_similarity_loss(c.encode_image(images), t) for c, t, share in voters)
             (gradient,) = torch.autograd.grad(loss, leaf)
             total += gradient.abs().sum(dim=(0, 2))
     return total / (ws.shape[0] ** 2 * ws.shape[2])  # the loss is a mean over N, the score a mean over N and channels
@@ -115,6 +170,10 @@ def frozen(module: nn.Module) -> Iterator[None]:
             m.training = True
 
 
-def make_selector(clip: nn.Module, target: str, settings: AdaptSettings, seed: int) -> Selector:
-    """The selector that the settings name."""
-    return all_layers() if settings.selector == "all" else adaptive_layers(clip, target, settings, seed)
+def make_selector(
+    clip: nn.Module, target: str, settings: AdaptSettings, seed: int, more: Sequence[tuple[nn.Module, float]] = ()
+) -> Selector:
+    """The selector that the settings name; see `adaptive_layers` for the arguments."""
+    if settings.selector == "adaptive":
+        return adaptive_layers(clip, target, settings, seed, more)
+    return {"all": all_layers, "manual": lambda: manual_layers(settings), "oracle": lambda: oracle_layers(settings)}[settings.selector]()

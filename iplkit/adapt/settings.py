@@ -1,5 +1,6 @@
 """Settings of an adaptation: how much, how fast, and which known quirks to repeat."""
 
+import json
 from dataclasses import asdict, dataclass, fields, replace
 
 from iplkit.errors import UserError
@@ -13,9 +14,16 @@ QUIRKS = {
     "no_guard": "the image direction is scaled to length 1 however short it is",
     "ema_ipl_only": "IPL saves averaged weights, NADA the last ones",
     "adam_ages_unchosen": "Adam counts a step, with gradient 0, for layers that were not chosen",
+    "mixing_unpaired": "style mixing changes latents at another row for the source image than for the adapted one",
 }
 NOISES = ("paired", "independent", "none")
-SELECTORS = ("adaptive", "all")
+SELECTORS = ("adaptive", "all", "manual", "oracle")
+
+LATER = {
+    "beta1", "rows_k", "rows", "schedule", "mixing", "clip_weights", "lambda_direction", "lambda_global", "lambda_patch",
+    "lambda_manifold", "patch_share", "patches", "second", "share", "anchor_start", "anchor_every", "anchor_weight",
+    "anchor_prompt_steps", "variations", "variation_angle", "moment_weight",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,34 @@ class AdaptSettings:
     precision: str = "float32"  # or "bfloat16": autocast around generators and CLIP
     save_every: int = 50  # steps between checkpoints, where a folder for them is given
     quirks: frozenset = frozenset()
+    # What follows is left out of a record where it has its default, so that older records stay equal.
+    beta1: float = 0.0  # Adam
+    rows_k: int = 0  # rows that an adaptive choice frees; 0 goes by `rows_share`
+    rows: tuple[int, ...] = ()  # "oracle": these rows of W+ and no others
+    schedule: tuple[tuple[int, tuple[int, ...]], ...] = ()  # "manual": (first step, rows), one entry a phase
+    mixing: float = 0.0  # chance that a step mixes two latents an image, at a random row
+    clip_weights: tuple[float, ...] = (1.0,)  # one for each CLIP
+    lambda_direction: float = 1.0
+    lambda_global: float = 0.0  # see `terms.global_term`
+    lambda_patch: float = 0.0  # see `terms.patch_term`
+    lambda_manifold: float = 0.0  # see `terms.manifold_term`
+    patch_share: float = 510 / 1024  # side of a patch, share of the picture's; the published code cuts 510 px at any size
+    patches: int = 1  # for each image
+    second: str = ""  # "mix": the second target's word
+    share: float = 0.5  # "mix": of the second target
+    anchor_start: int = 100  # "air": first step with an anchor of its own making
+    anchor_every: int = 20  # "air": steps from one anchor to the next
+    anchor_weight: float = 1.0  # "air"
+    anchor_prompt_steps: int = 50  # "air": updates of the anchor's prompt
+    variations: int = 16  # "moments": how many variations of the target's text
+    variation_angle: float = 0.25  # "moments": largest angle to the target's text, radians
+    moment_weight: float = 1.0  # "moments": of the covariance term
 
     def __post_init__(self):
         object.__setattr__(self, "quirks", frozenset(self.quirks))
+        for name in ("rows", "clip_weights"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "schedule", tuple((int(first), tuple(rows)) for first, rows in self.schedule))
         if unknown := sorted(self.quirks - set(QUIRKS)):
             raise UserError(f"quirks must be among {sorted(QUIRKS)}; got {unknown}")
         for name, choices in {"noise": NOISES, "selector": SELECTORS, "precision": ("float32", "bfloat16")}.items():
@@ -70,6 +103,27 @@ class AdaptSettings:
             raise UserError(
                 f"ema must lie in [0, 1), rows_share in (0, 1], floor above 0; got {self.ema}, {self.rows_share}, {self.floor}"
             )
+
+        self._check_rows()
+        if not (0 <= self.mixing <= 1 and 0 <= self.share <= 1 and 0 < self.patch_share <= 1 and 0 <= self.beta1 < 1):
+            raise UserError(
+                f"mixing and share must lie in [0, 1], patch_share in (0, 1], beta1 in [0, 1); "
+                f"got {self.mixing}, {self.share}, {self.patch_share}, {self.beta1}"
+            )
+        for name in ("patches", "anchor_every", "anchor_prompt_steps", "variations"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1; got {getattr(self, name)}")
+
+    def _check_rows(self) -> None:
+        if self.rows_k < 0 or min((*self.rows, 0)) < 0:
+            raise UserError(f"rows_k and rows must not be negative; got {self.rows_k} and {list(self.rows)}")
+        if (self.selector == "oracle") != bool(self.rows) or len(set(self.rows)) < len(self.rows):
+            raise UserError(f"rows must name different rows of W+ for the selector 'oracle', and be empty for others; got {list(self.rows)}")
+        firsts = [first for first, _ in self.schedule]
+        if (self.selector == "manual") != bool(firsts) or (firsts and (firsts[0] != 0 or firsts != sorted(set(firsts)))):
+            raise UserError(f"schedule must begin at step 0 and rise for the selector 'manual', and be empty for others; got {firsts}")
+        if not all(rows for _, rows in self.schedule):
+            raise UserError("schedule must give each phase at least one row; one has none")
 
     @classmethod
     def at(cls, profile: str = "world", tier: str = "laptop") -> "AdaptSettings":
@@ -100,7 +154,14 @@ class AdaptSettings:
 
     def record(self) -> dict:
         """The settings as JSON can hold them; `from_record` is the way back."""
-        return asdict(self) | {"quirks": sorted(self.quirks)}
+        record = json.loads(json.dumps(asdict(self) | {"quirks": sorted(self.quirks)}))
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in record.items() if name not in LATER or getattr(self, name) != defaults[name]}
+
+    @staticmethod
+    def later() -> dict:
+        """The defaults that `record` leaves out."""
+        return {field.name: field.default for field in fields(AdaptSettings) if field.name in LATER}
 
     @classmethod
     def from_record(cls, record: dict) -> "AdaptSettings":

@@ -4,8 +4,13 @@ Latents and image features do not depend on the target domain. They are computed
 generator, as a pool; after that the training reads text only.
 """
 
+import hashlib
+import json
+import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -18,6 +23,7 @@ from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_featur
 from iplkit.errors import UserError
 from iplkit.latents import sample_z
 from iplkit.losses import ipl_stage1_loss
+from iplkit.stylegan2.differences import fingerprint
 from iplkit.weights import read_weights, write_weights
 
 POOL_BATCH = 32  # images drawn at a time
@@ -29,22 +35,30 @@ class Pool:
 
     w: Tensor  # [P, 512]
     features: Tensor  # [P, E], not normalized
+    made_for: dict[str, str] = field(default_factory=dict)  # fingerprints of "generator" and "clip"
 
 
 @torch.no_grad()
 def latent_pool(generator: nn.Module, clip: nn.Module, size: int, seed: int, cache: Path | None = None) -> Pool:
     """A pool of `size` latents with their image features; not truncated, fresh pixel noise.
 
+    No target domain is named here: one pool serves them all.
+
     Args:
         generator: the source generator.
         clip: frozen CLIP.
         size: number of latents.
         seed: which ones.
-        cache: a file to read the pool from, or to write it to. The caller answers for its name.
+        cache: a file to read the pool from, or to write it to. A pool of another size, seed, generator
+            or CLIP that is found there is computed anew.
     """
+    made_for = {"generator": fingerprint(generator), "clip": fingerprint(clip)}
+    record = {"seed": seed, "size": size} | made_for
     if cache is not None and Path(cache).is_file():
-        tensors, _ = read_weights(cache)
-        return Pool(tensors["w"], tensors["features"])
+        tensors, found = read_weights(cache)
+        if all(found.get(name) == value for name, value in record.items()):
+            device = next(generator.parameters()).device
+            return Pool(tensors["w"].to(device), tensors["features"].to(device), made_for)
     device = next(generator.parameters()).device
     draws, w, features = draw(seed, "pool"), [], []
     for start in range(0, size, POOL_BATCH):
@@ -52,10 +66,18 @@ def latent_pool(generator: nn.Module, clip: nn.Module, size: int, seed: int, cac
         ws = generator.mapping(z.to(device))
         w.append(ws[:, 0])
         features.append(clip.encode_image(generator.synthesis(ws, noise_mode="random", generator=draws)))
-    pool = Pool(torch.cat(w), torch.cat(features))
+    pool = Pool(torch.cat(w), torch.cat(features), made_for)
     if cache is not None:
-        write_weights(cache, {"w": pool.w, "features": pool.features}, {"seed": seed})
+        write_weights(cache, {"w": pool.w, "features": pool.features}, record)
     return pool
+
+
+def pool_path(folder: Path | None, generator: nn.Module, clip: nn.Module, size: int, seed: int) -> Path | None:
+    """Where the pool of these models, this size and seed is kept, for all target domains; None without a folder."""
+    if folder is None:
+        return None
+    record = [fingerprint(generator), fingerprint(clip), size, seed]
+    return Path(folder) / f"pool-{hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]}.safetensors"
 
 
 class TextSide:
@@ -103,8 +125,13 @@ def train_mapper(
     settings: AdaptSettings,
     seed: int,
     progress: bool = True,
-) -> tuple[PromptMapper, list[dict]]:
+    *,
+    mapper: nn.Module | None = None,
+    align: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[nn.Module, list[dict]]:
     """Train a prompt mapper on a pool; CLIP reads text only.
+
+    Loss = contrastive + lambda_domain * (domain + lambda_source * source + align), see `ipl_stage1_loss`.
 
     Args:
         clip: frozen CLIP with its full token table.
@@ -114,27 +141,36 @@ def train_mapper(
         settings: steps, batch, learning rate and weights of the loss.
         seed: of the mapper's start and of the batches.
         progress: show a bar with the time left.
+        mapper: another one to train in place, for example a `TransformerMapper`; None is `new_mapper`.
+        align: a further term, of the target's features with the manual sentence added, `[N, E]` -> scalar.
 
     Returns:
-        The mapper, frozen, and one row per step: step, loss, contrastive, domain, source, seconds.
+        The mapper, frozen, and one row per step: step, loss, contrastive, domain, source, seconds;
+        and "align" if that term is given.
 
     Raises:
-        UserError: if the pool is smaller than a batch.
+        UserError: if the pool is smaller than a batch, the mapper does not fit the context, or the
+            loss is no longer a number.
     """
     if len(pool.w) < settings.mapper_batch:
         raise UserError(f"mapper_batch needs a pool of at least {settings.mapper_batch} latents; got {len(pool.w)}")
-    mapper = new_mapper(clip, context, settings, seed).to(pool.w.device)
+    mapper = (new_mapper(clip, context, settings, seed, pool.w.shape[1]) if mapper is None else mapper).to(pool.w.device).train()
+    if (mapper.n_ctx, mapper.width, mapper.w_dim) != (context.n_ctx, clip.text_width, pool.w.shape[1]):
+        sizes = f"{context.n_ctx} vectors of width {clip.text_width} from codes of {pool.w.shape[1]} channels"
+        raise UserError(f"mapper needs to write {sizes}; it writes {mapper.n_ctx} of {mapper.width} from {mapper.w_dim}")
     source, target = (TextSide(clip, context, which, settings, stage=1) for which in ("source", "target"))
     optimizer = torch.optim.Adam(mapper.parameters(), lr=settings.mapper_lr)
     log = []
     for step in tqdm(range(settings.mapper_steps), desc="mapper", unit="step", disable=not progress):
         began = time.perf_counter()
         chosen = torch.randperm(len(pool.w), generator=draw(seed, "mapper batch", step))[: settings.mapper_batch]
-        prompts = mapper(pool.w[chosen])  # [N, M, D]
+        with own_dropout(mapper, draw_seed(seed, "mapper dropout", step)):
+            prompts = mapper(pool.w[chosen])  # [N, M, D]
+        learned = target.learned(prompts)  # [N, E]
         loss, parts = ipl_stage1_loss(
             pool.features[chosen],
             source.learned(prompts),
-            target.learned(prompts),
+            learned,
             source.base,
             target.base,
             *anchors,
@@ -142,19 +178,42 @@ def train_mapper(
             lambda_l=settings.lambda_domain,
             lambda_src=settings.lambda_source,
         )
+        if align is not None:
+            parts["align"] = align(learned + target.base)
+            loss = loss + settings.lambda_domain * parts["align"]
+        if not math.isfinite(float(loss.detach())):
+            raise UserError(f"stage 1 needs a loss that is a number; at step {step + 1} it is {float(loss.detach())}, lower mapper_lr")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        row = {"step": step + 1, "loss": float(loss.detach())} | {name: float(part) for name, part in parts.items()}
+        row = {"step": step + 1, "loss": float(loss.detach())} | {name: float(part.detach()) for name, part in parts.items()}
         log.append(row | {"seconds": round(time.perf_counter() - began, 4)})
+    mapper.made_for = pool.made_for | context_record(context)
     return mapper.requires_grad_(False).eval(), log
 
 
-def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int) -> PromptMapper:
-    """An untrained mapper of the right sizes."""
+def context_record(context: PromptContext) -> dict[str, str]:
+    """What a mapper remembers of its sentences: the manual prompt and both class words."""
+    return {"prompt": context.ctx_init or " ".join(["X"] * context.n_ctx), "source": context.source, "target": context.target}
+
+
+@contextmanager
+def own_dropout(mapper: nn.Module, seed: int) -> Iterator[None]:
+    """Inside the block, dropout of a mapper draws from its own seed; other randomness stays as it was."""
+    if not any(isinstance(module, nn.Dropout) for module in mapper.modules()):
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int, w_dim: int = 512) -> PromptMapper:
+    """An untrained mapper of the right sizes, for latent codes of `w_dim` channels."""
     return PromptMapper(
         width=clip.text_width,
         n_ctx=context.n_ctx,
+        w_dim=w_dim,
         last_activation=settings.has("mapper_last_activation"),
         seed=draw_seed(seed, "mapper"),
     )

@@ -49,6 +49,8 @@ def template_features(
     Raises:
         UserError: if a template has no ``{}`` (the class would silently vanish), or a word is unknown.
     """
+    if not isinstance(class_word, str) or not words_of(class_word):
+        raise UserError(f"a template needs a class word; got {class_word!r}")
     for template in templates:
         if "{}" not in template:
             raise UserError(f"a template needs a {{}} for the class word; got {template!r}")
@@ -78,7 +80,8 @@ class PromptContext:
 
     Raises:
         UserError: if `n_ctx` is not the number of words, if one of these words is more than one token
-            (the class would be cut in the middle), or if a class word is unknown or empty.
+            (the class would be cut in the middle), if a sentence is longer than CLIP reads, or if a
+            class word is unknown, empty or no text.
     """
 
     def __init__(
@@ -91,12 +94,14 @@ class PromptContext:
     ):
         if clip.is_compact:
             raise UserError("PromptContext needs a CLIP with its full token table; got a compact one")
+        if not isinstance(ctx_init, str):
+            raise UserError(f"ctx_init needs to be a text; got one of type {type(ctx_init).__name__}")
         self.ctx_init = ctx_init.replace("_", " ").strip()
         self.n_ctx = _count_vectors(self.ctx_init, n_ctx)
         self.source, self.target = source, target
         self.words, self.ids, self._embeds = dict(source=source, target=target), {}, {}
         for side in SIDES:
-            if not words_of(self.words[side]):
+            if not isinstance(self.words[side], str) or not words_of(self.words[side]):
                 raise UserError(f"the {side} needs a class word; got {self.words[side]!r}")
             clip.tokenize([self.words[side]])  # refuses what this CLIP never saw
             self.ids[side] = clip.tokenize([self.sentence(side)], allow_unknown=True)  # [1, L]

@@ -50,10 +50,15 @@ def tokenize(texts: Sequence[str], context_length: int = CONTEXT_LENGTH) -> Tens
         Ids, ``[N, L]``, int64.
 
     Raises:
-        UserError: if a sentence does not fit into a row, or spells out SOT or EOT itself.
+        UserError: if something is not a text or is empty, does not fit into a row, or spells out SOT or EOT itself.
     """
     if isinstance(texts, str):
         raise UserError(f"tokenize needs a list of texts; got the single text {texts!r}")
+    for text in texts:
+        if not isinstance(text, str):
+            raise UserError(f"tokenize needs texts; got one of type {type(text).__name__}")
+        if not text.strip():
+            raise UserError(f"a text needs at least one word or sign; got {text!r}")
     ids = torch.full((len(texts), context_length), PAD_ID)
     for row, text in zip(ids, texts):
         tokens = token_list(text)

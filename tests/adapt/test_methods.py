@@ -18,7 +18,7 @@ def test_a_method_costs_fewer_than_fifty_lines(method):
 
 
 def test_an_unknown_method_is_answered_with_the_known_ones(tiny_generator, tiny_clip):
-    with pytest.raises(UserError, match=r"method must be one of \['ipl', 'nada'\]; got 'svl'"):
+    with pytest.raises(UserError, match=r"method must be one of \['air', .*'nada', 'style_shift'\]; got 'svl'"):
         adapt(tiny_generator, tiny_clip, "svl", "photo", "sketch")
 
 
@@ -39,10 +39,10 @@ def test_only_templates_of_known_words_are_used(tiny_clip):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_published_code_with_all_its_quirks_still_runs(tiny_generator, tiny_clip, short, method):
-    settings = replace(short, noise="independent", views=0, quirks=PAPER[method].quirks)
+    settings = replace(short, noise="independent", views=0, quirks=PAPER[method].quirks, second="statue" * (method == "mix"))
     result = adapt(tiny_generator, tiny_clip, method, "photo", "sketch", settings, progress=False)
-    assert len(result.log) == short.steps and all(0 <= row["loss"] <= 2 for row in result.log)
-    assert (result.mapper is not None) == (method == "ipl")
+    assert len(result.log) == short.steps and all(0 <= row["loss"] <= 4 for row in result.log)
+    assert (result.mapper is not None) == method.startswith("ipl")
 
 
 def test_both_methods_see_the_same_latents_noise_and_views(tiny_generator, tiny_clip, short, monkeypatch):

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from iplkit.clip.mapper import PromptMapper, load_mapper, save_mapper
 from iplkit.clip.prompts import TEMPLATES, PromptContext, learned_text_features, template_anchor, template_features
-from iplkit.clip.text import eot_position
+from iplkit.clip.text import encode_prompt_slow, eot_position
 from iplkit.errors import UserError
 
 
@@ -96,6 +96,10 @@ def test_n_ctx_comes_from_the_words_if_not_given(tiny_clip):
         (dict(ctx_init="", n_ctx=None), "needs n_ctx"),
         (dict(n_ctx=0), "at least 1"),
         (dict(target=" "), "class word"),
+        (dict(target=None), "class word; got None"),
+        (dict(ctx_init=4, n_ctx=None), "needs to be a text"),
+        (dict(source="dog " * 72), "at most 75 tokens"),
+        (dict(ctx_init="", n_ctx=75), "at most 75 tokens"),
     ],
 )
 def test_counts_and_words_that_disagree_are_refused(tiny_clip, options, message):
@@ -110,6 +114,23 @@ def test_a_compact_clip_an_unknown_side_and_a_wrong_width_are_refused(compact_cl
         context.assemble(torch.zeros(1, 4, 64), "both")
     with pytest.raises(UserError, match=r"\[N, 4, 64\]"):
         context.assemble(torch.zeros(1, 4, 63))
+
+
+@pytest.mark.parametrize("word", ["", "  ", "!", None, 7])
+def test_a_template_without_a_class_word_is_refused(tiny_clip, word):
+    with pytest.raises(UserError, match="class word"):
+        template_features(tiny_clip, word, TEMPLATES[:2])
+
+
+def test_learned_sentences_batched_and_cut_equal_the_loop_over_77_rows(tiny_clip, generator):
+    context = PromptContext(tiny_clip, "a photo of a", 4, "photo", "tolkien elf in the style of ukiyo-e")
+    prompts = torch.randn(5, 4, 64, generator=generator).requires_grad_()
+    weight = torch.randn(24, generator=generator)
+    for which in ("source", "target"):
+        fast, slow = learned_text_features(tiny_clip, prompts, context, which), encode_prompt_slow(tiny_clip, *context.assemble(prompts, which))
+        assert_close(fast, slow, atol=1e-5, rtol=1e-5)
+        gradients = [torch.autograd.grad((features @ weight).sum(), prompts)[0] for features in (fast, slow)]
+        assert_close(*gradients, atol=1e-5, rtol=1e-4)
 
 
 # -- mapper --------------------------------------------------------------------------------------
@@ -178,6 +199,31 @@ def test_files_that_are_no_mapper_are_refused(tmp_path):
     for name, message in [("page", "html"), ("generator", "under 'm'"), ("mapper", "multiple of the text width 50")]:
         with pytest.raises(UserError, match=message):
             load_mapper(tmp_path / f"{name}.pt", width=50)
+
+
+def test_a_mapper_of_another_context_code_or_model_is_refused(tmp_path):
+    mapper, path = PromptMapper(24, 3, 32), tmp_path / "mapper.pt"
+    mapper.made_for = {"generator": "aaaa", "target": "disney"}
+    save_mapper(path, mapper)
+    good = dict(width=24, n_ctx=3, w_dim=32, made_for={"generator": "aaaa", "clip": "never recorded"})
+    assert load_mapper(path, **good).made_for == mapper.made_for
+    for change, message in [
+        (dict(n_ctx=4), "writes 4 vectors, as the context has; it writes 3"),
+        (dict(width=36), "writes 3 vectors, as the context has; it writes 2"),
+        (dict(w_dim=512), "with 512 channels; its codes have 32"),
+        (dict(made_for={"generator": "bbbb"}), "trained with the generator 'bbbb'; it was trained with 'aaaa'"),
+        (dict(made_for={"target": "werewolf"}), "target 'werewolf'"),
+    ]:
+        with pytest.raises(UserError, match=message):
+            load_mapper(path, **good | change)
+
+
+def test_a_file_with_layers_missing_is_refused(tmp_path):
+    weights = PromptMapper(24, 3, 32).state_dict()
+    for name, message in [("mapping.mapping.4.weight", "last layer is missing"), ("mapping.mapping.1.bias", "do not fit")]:
+        torch.save({"m": {k: v for k, v in weights.items() if k != name}}, tmp_path / "mapper.pt")
+        with pytest.raises(UserError, match=message):
+            load_mapper(tmp_path / "mapper.pt", width=24)
 
 
 def test_codes_of_another_width_are_refused():

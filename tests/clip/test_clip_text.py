@@ -18,6 +18,7 @@ from iplkit.clip.text import (
 )
 from iplkit.errors import UserError
 
+A, PHOTO, OF, DISNEY = 320, 1125, 539, 4696
 TEXTS = ["a photo", "a photo of a dog in the style of Botero", "X X X X ukiyo-e"]
 
 
@@ -27,6 +28,23 @@ def test_tokens_are_clips_own():
 
 def test_case_does_not_matter():
     assert_close(tokenize(["A Photo"]), tokenize(["a photo"]))
+
+
+def test_the_two_sentences_of_the_paper_are_these_tokens():
+    ids = tokenize(["a photo of a photo", "a photo of a disney"])
+    assert ids.shape == (2, 77) and ids.dtype == torch.int64
+    assert ids[0].tolist() == [SOT_ID, A, PHOTO, OF, A, PHOTO, EOT_ID] + 70 * [0]
+    assert ids[1].tolist() == [SOT_ID, A, PHOTO, OF, A, DISNEY, EOT_ID] + 70 * [0]
+    assert (SOT_ID, EOT_ID) == (49406, 49407) and eot_position(ids).tolist() == [6, 6]
+
+
+@pytest.mark.parametrize(
+    "texts, message",
+    [(["a photo", " \n"], "at least one word"), ([b"a photo"], "type bytes"), ([None], "type NoneType"), ([3], "type int")],
+)
+def test_what_is_no_text_is_refused(texts, message):
+    with pytest.raises(UserError, match=message):
+        tokenize(texts)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,300 @@
+"""Seconds a step of IPL's two stages, against the published code's order of work, in one run on one device.
+
+Both sides have the same random weights, the same generator and the same CLIP modules; only the order of work differs. So what is
+measured is what is not computed twice, not computed at all, or computed in one call. The other side is written from a
+description of the published code: every sentence encoded in every step, one prompt at a time over 77 rows, gradients for CLIP's
+weights, selection in every step with gradients for all weights. Its generator is ours, which is the faster one.
+
+    python bench/bench_ipl.py --size tiny             seconds: proves that it runs
+    python bench/bench_ipl.py --size world            64 px and a CLIP of the shipped sizes
+    python bench/bench_ipl.py --size paper --device cuda   1024 px and ViT-B/32
+"""
+
+import argparse
+import copy
+import json
+import os
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from iplkit.adapt import AdaptSettings
+from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.directions import prompt_direction
+from iplkit.adapt.look import Look
+from iplkit.adapt.loop import Plugs, advance, start
+from iplkit.adapt.selectors import make_selector, num_rows, row_scores
+from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, new_mapper, train_mapper
+from iplkit.clip.model import Clip, ClipConfig, build_world_clip, freeze
+from iplkit.clip.prompts import TEMPLATES, template_anchor
+from iplkit.losses import alignment_loss, clip_similarity_loss, direction, ipl_stage1_loss
+from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from iplkit.stylegan2.styles import parameters_of_rows
+from iplkit.weights import atomic_path
+
+ASKED = {"stage 1, first domain": 3, "stage 1, further domain": 50, "stage 2, selection each step": 2, "stage 2, k covers all rows": 3}
+WORDS = ("photo", "disney")
+
+
+def models(size: str, device: str) -> tuple[Generator, Clip]:
+    """Random weights of a named size, frozen."""
+    if size == "tiny":
+        sizes = dict(image_size=16, patch_size=8, vision_width=64, vision_layers=2, text_width=64, text_layers=2, text_heads=1)
+        clip = build_world_clip(ClipConfig(**sizes, embed_dim=24), seed=1)
+        config = GeneratorConfig(16, (16, 12, 8), n_mlp=2)
+    elif size == "world":
+        from iplkit import zoo
+
+        clip = build_world_clip(zoo.load("clip").config, seed=1)
+        config = zoo.load("generator").config
+    else:
+        import open_clip
+
+        torch.manual_seed(1)
+        clip = Clip(open_clip.CLIP(**open_clip.get_model_config("ViT-B-32-quickgelu")))
+        config = GeneratorConfig(1024, (512, 512, 512, 512, 512, 256, 128, 64, 32), n_mlp=8)
+    return Generator(config, seed=0).to(device).requires_grad_(False).eval(), freeze(clip).to(device)
+
+
+class Theirs:
+    """The published order of work, written from its description; `stage1` and `stage2` are one step each."""
+
+    def __init__(self, source: Generator, clip: Clip, settings: AdaptSettings):
+        self.source, self.clip, self.s = source, clip, settings
+        self.target, self.ema = (copy.deepcopy(source) for _ in range(2))
+        self.context = make_context(clip, *WORDS, settings)
+        self.mapper = new_mapper(clip, self.context, settings, 0).to(clip.mean.device)
+        self.mapper_optimizer = torch.optim.Adam(self.mapper.parameters(), lr=settings.mapper_lr)
+        self.optimizer = torch.optim.Adam(self.target.parameters(), lr=settings.lr, betas=(0.0, settings.beta2))
+        self.noise = torch.Generator(clip.mean.device).manual_seed(0)
+
+    def latents(self, count: int) -> Tensor:
+        return torch.randn(count, self.source.config.z_dim, generator=self.noise, device=self.noise.device)
+
+    def images(self, generator: Generator, ws: Tensor) -> Tensor:
+        return generator.synthesis(ws, noise_mode="random", generator=self.noise)
+
+    def sentences(self, texts: list[str]) -> Tensor:
+        """Features of sentences over all 77 rows."""
+        ids = self.clip.tokenize(texts).to(self.clip.mean.device)
+        x = self.clip.transformer(self.clip.token_embedding(ids) + self.clip.positional_embedding, attn_mask=self.clip.attn_mask)
+        return self.clip.ln_final(x)[torch.arange(len(ids)), ids.argmax(dim=-1)] @ self.clip.text_projection
+
+    def learned(self, prompts: Tensor, which: str) -> Tensor:
+        """Features of learned sentences, one call of the transformer for each."""
+        embeds, ids = self.context.assemble(prompts, which)
+        embeds = embeds + self.clip.positional_embedding
+        rows = torch.cat([self.clip.transformer(row[None], attn_mask=self.clip.attn_mask) for row in embeds])
+        return self.clip.ln_final(rows)[:, int(ids[0].argmax())] @ self.clip.text_projection
+
+    def stage1(self) -> None:
+        """Everything again: constant sentences, both generator passes of the mapping network, CLIP's gradients."""
+        self.clip.requires_grad_(True)
+        z = self.latents(self.s.mapper_batch)
+        prompts = self.mapper(self.source.mapping(z)[:, 0])
+        features = [self.learned(prompts, which) for which in ("source", "target")]
+        with torch.no_grad():
+            images = self.images(self.source, self.source.mapping(z))
+        bases = [self.sentences([f"{self.s.prompt} {word}."]) for word in WORDS]
+        anchors = [F.normalize(self.sentences([t.format(w) for t in TEMPLATES]), dim=-1).mean(0, keepdim=True) for w in WORDS]
+        shown = self.clip.encode_image(images)
+        loss, _ = ipl_stage1_loss(shown, *features, *bases, *anchors, scale=self.clip.logit_scale.exp())
+        for module in (self.mapper, self.clip, self.source, self.target):
+            module.zero_grad(set_to_none=True)
+        loss.backward()
+        self.mapper_optimizer.step()
+        self.forget()
+
+    def select(self) -> tuple[int, ...]:
+        """Gradients of all weights, whole batch, one step of SGD on w."""
+        self.clip.requires_grad_(True)
+        self.target.requires_grad_(True)
+        with torch.no_grad():
+            first = self.source.mapping(self.latents(self.s.select_batch))
+        ws = first.clone().requires_grad_(True)
+        loss = clip_similarity_loss(self.clip.encode_image(self.images(self.target, ws)), self.sentences([WORDS[1]]))
+        loss.backward()
+        moved = (0.01 * ws.grad).abs().mean(dim=(0, 2))
+        return tuple(moved.topk(num_rows(self.target.num_ws, self.s.rows_share)).indices.tolist())
+
+    def stage2(self) -> None:
+        """Selection, two generators, both image branches with gradients, Adam on everything, an average of everything."""
+        rows = self.select()
+        self.target.requires_grad_(False)
+        for p in parameters_of_rows(self.target, rows, table="upstream"):
+            p.requires_grad_(True)
+        with torch.no_grad():
+            ws = self.source.mapping(self.latents(self.s.batch))
+            prompts = self.mapper(ws[:, 0])
+            texts = [self.learned(prompts, which) for which in ("source", "target")]
+            before = self.images(self.source, ws)
+        after = self.images(self.target, ws)
+        ends = [text + self.sentences([self.s.prompt]) for text in texts]
+        shown = [self.clip.encode_image(images) for images in (before, after)]
+        loss = alignment_loss(*shown, direction(*ends))
+        self.target.zero_grad(set_to_none=False)
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            new, old = self.target.state_dict(), self.ema.state_dict()
+            for name, tensor in old.items():
+                tensor.copy_(tensor * self.s.ema + new[name] * (1 - self.s.ema))
+        self.forget()
+
+    def forget(self) -> None:
+        """CLIP as it was, so that the other side does not pay."""
+        self.clip.zero_grad(set_to_none=True)
+        self.clip.requires_grad_(False)
+
+
+class Ours:
+    """The package's own functions, called as `adapt` calls them."""
+
+    def __init__(self, source: Generator, clip: Clip, settings: AdaptSettings):
+        self.source, self.clip, self.s = source, clip, settings
+        self.context = make_context(clip, *WORDS, settings)
+        self.anchors = tuple(template_anchor(clip, word) for word in WORDS)
+        self.look = Look(clip, settings, 0)
+        mapper = new_mapper(clip, self.context, settings, 0).to(clip.mean.device).requires_grad_(False)
+        sides = [TextSide(clip, self.context, which, settings, stage=2) for which in ("source", "target")]
+        self.direction = prompt_direction(mapper, *sides)
+        self.pool = latent_pool(source, clip, 2 * settings.mapper_batch, 0)
+
+    def draw(self) -> None:
+        """One batch of the pool: what a step of the first domain costs beside the text."""
+        latent_pool(self.source, self.clip, self.s.mapper_batch, 1)
+
+    def text(self, steps: int) -> None:
+        """Steps of stage 1 once the pool is there, with the set-up of the mapper."""
+        settings = replace(self.s, mapper_steps=steps)
+        train_mapper(self.clip, self.context, self.pool, self.anchors, settings, 0, progress=False)
+
+    def run(self, **changes):
+        """A function that makes one step of stage 2 with other settings."""
+        settings = replace(self.s, **changes)
+        selector = make_selector(self.clip, WORDS[1], settings, 0)
+        plugs = Plugs(self.direction, image_anchor(self.look, self.source), selector)
+        state = start(self.source, plugs, settings, average=True)
+        return lambda: advance(state, self.source, self.look, plugs, settings, 0)
+
+
+class Clock:
+    """Mean seconds of a call: on the wall, or of this process alone, which a busy machine disturbs less."""
+
+    def __init__(self, device: str, clock: str):
+        self.wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+        self.now = time.process_time if clock == "process" else time.perf_counter
+
+    def __call__(self, function, times: int = 1) -> float:
+        self.wait()
+        began = self.now()
+        for _ in range(times):
+            function()
+        self.wait()
+        return (self.now() - began) / times
+
+
+class Held:
+    """Bytes that autograd keeps for a backward pass at most, weights not counted."""
+
+    def __init__(self, *modules: nn.Module):
+        self.now = self.most = 0
+        self.weights = {p.untyped_storage().data_ptr() for module in modules for p in module.parameters()}
+
+    def keep(self, tensor: Tensor):
+        held, size = self, 0 if tensor.untyped_storage().data_ptr() in self.weights else tensor.numel() * tensor.element_size()
+
+        class Kept:
+            def __init__(self):
+                self.tensor = tensor
+                held.now += size
+                held.most = max(held.most, held.now)
+
+            def __del__(self):
+                held.now -= size
+
+        return Kept()
+
+    def most_of(self, function) -> int:
+        """The most it held while `function` ran."""
+        self.now = self.most = 0
+        with torch.autograd.graph.saved_tensors_hooks(self.keep, lambda kept: kept.tensor):
+            function()
+        return self.most
+
+
+def memory(theirs: Theirs, ours: Ours, micro: int) -> dict:
+    """Peak memory of one selection on each side."""
+    held, text = Held(theirs.target, theirs.clip, ours.source), theirs.sentences([WORDS[1]]).detach()
+    with torch.no_grad():
+        ws = ours.source.mapping(theirs.latents(ours.s.select_batch))
+    before = held.most_of(theirs.select)
+    theirs.forget()
+    after = held.most_of(lambda: row_scores(ours.source, ours.clip, text, ws, micro))
+    line = {"quantity": "selection, bytes held for the backward pass", "theirs": before, "ours": after}
+    return line | {"ratio": round(after / before, 3), "asked": "<= 0.25", "met": after <= before / 4, "micro_batch": micro}
+
+
+def measure(theirs: Theirs, ours: Ours, rounds: int, steps: int, seconds: Clock) -> list[dict]:
+    """Interleaved rounds: each round times both sides one after the other; medians and their ratio."""
+    k_all, tenth, exact = ours.run(rows_share=1.0), ours.run(select_every=10), ours.run(select_every=1)
+    for warm in (theirs.stage1, theirs.stage2, ours.draw, lambda: ours.text(1), k_all, exact):
+        warm()
+    columns = {}
+
+    def note(name: str, value: float) -> None:
+        columns.setdefault(name, []).append(value)
+
+    for _ in range(rounds):
+        note("their stage 1", seconds(theirs.stage1, steps))
+        text = seconds(lambda: ours.text(steps)) / steps
+        note("stage 1, further domain", text)
+        note("stage 1, first domain", text + seconds(ours.draw, steps))
+        note("their stage 2", seconds(theirs.stage2, steps))
+        note("stage 2, selection each step", seconds(exact, steps))
+        note("stage 2, k covers all rows", seconds(k_all, steps))
+        note("stage 2, selection every 10 steps", seconds(tenth, 10))
+    middle = {name: statistics.median(values) for name, values in columns.items()}
+    lines = []
+    for name in columns:
+        if name.startswith("stage"):
+            before, after = middle[f"their {name[:7]}"], middle[name]
+            line = {"quantity": name, "theirs_ms": round(1e3 * before, 2), "ours_ms": round(1e3 * after, 2), "ratio": round(before / after, 2)}
+            asked = ASKED.get(name)
+            lines.append(line | ({"asked": f">= {asked}", "met": before / after >= asked} if asked else {"asked": "reported"}))
+    return lines
+
+
+def main() -> None:
+    """Measure, print JSON lines, and write them where --out says."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=("tiny", "world", "paper"), default="world", help="default world")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
+    parser.add_argument("--clock", choices=("wall", "process"), default="wall", help="process counts this process alone, all threads (default wall)")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument("--steps", type=int, default=3, help="steps a round and side (default 3)")
+    parser.add_argument("--micro", type=int, default=1, help="images at a time in our selection (default 1)")
+    parser.add_argument("--out", type=Path, help="file for the lines")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro)
+    source, clip = models(options.size, options.device)
+    theirs, ours = Theirs(source, clip, settings), Ours(source, clip, settings)
+    lines = [*measure(theirs, ours, options.rounds, options.steps, Clock(options.device, options.clock)), memory(theirs, ours, options.micro)]
+    about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "rounds": options.rounds, "clock": options.clock, "load_before": load}
+    text = "".join(json.dumps(about | line) + "\n" for line in lines)
+    print(text, end="")
+    if options.out:
+        with atomic_path(options.out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
