@@ -26,7 +26,10 @@ def openai():
     with pytest.MonkeyPatch.context() as patch:
         if "clip" not in sys.modules:
             patch.setitem(sys.modules, "pkg_resources", SimpleNamespace(packaging=packaging))
-        return pytest.importorskip("clip", reason="OpenAI's module comes with the extra 'test'")
+        module = pytest.importorskip("clip", reason="OpenAI's module comes with the extra 'test'")
+        if not hasattr(module, "tokenize"):  # the folder of these tests has the same name
+            pytest.skip("OpenAI's module comes with the extra 'test'")
+        return module
 
 
 @pytest.fixture(scope="module", params=VISION)
