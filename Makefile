@@ -33,7 +33,7 @@ help:
 	@echo 'make book     build the pages again from the notebooks that have run        seconds'
 	@echo 'make verify   compare records, figures and text                             seconds'
 	@echo 'make models   retrain every shipped model from its seeds                    hours'
-	@echo 'make bench    measure the speed of the world and of the generator           a minute'
+	@echo 'make bench    measure the speed of the world, the metrics and adaptation     several minutes'
 	@echo 'make clean    remove everything that was built, but not .venv'
 	@echo 'The first one also installs the requirements into .venv, once: 5 to 15 minutes.'
 

@@ -23,7 +23,7 @@ from iplkit.adapt.moments import moments
 from iplkit.adapt.refinement import air
 from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
 from iplkit.adapt.settings import AdaptSettings
-from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, train_mapper
+from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, pool_path, train_mapper
 from iplkit.adapt.style_shift import style_shift
 from iplkit.adapt.task import Recipe, Task
 from iplkit.adapt.terms import terms
@@ -85,7 +85,8 @@ def nada(task: Task) -> Recipe:
 def ipl(task: Task) -> Recipe:
     """Image-specific prompt learning (Guo et al. 2023): a mapper writes one direction per image."""
     context = make_context(task.clip, task.source, task.target, task.settings)
-    pool = latent_pool(task.generator_source, task.clip, task.settings.mapper_pool, task.seed, pool_file(task))
+    models = (task.generator_source, task.clip, task.settings.mapper_pool, task.seed)
+    pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
     anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
     mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress)
     sides = [TextSide(task.clip, context, which, task.settings, stage=2) for which in ("source", "target")]
@@ -245,11 +246,3 @@ def run_key(tasks: Sequence[Task], method: str) -> str:
     settings = task.settings.record()
     settings.pop("save_every")  # decides when to write, not what
     return hashlib.sha256(json.dumps(record | settings, sort_keys=True).encode()).hexdigest()
-
-
-def pool_file(task: Task) -> Path | None:
-    """Where the pool of this generator, CLIP, size and seed is kept."""
-    if task.cache_dir is None:
-        return None
-    record = [weights_hash(task.generator_source), weights_hash(task.clip), task.settings.mapper_pool, task.seed]
-    return task.cache_dir / f"pool-{hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]}.safetensors"

@@ -4,34 +4,23 @@ No bar is asked for. A factor with R2 below 0.5 in a domain is left out wherever
 """
 
 import pandas as pd
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from iplkit.adapt.draws import draw_seed
 from iplkit.bars.row import Row, value_row
 from iplkit.bars.sets import Scale
 from iplkit.world.factors import NAMES
-from iplkit.world.fit import LEAST_R2, Head, fit_error
+from iplkit.world.fit import LEAST_R2, fit_error
 from iplkit.world.render import DOMAINS
 
 QUANTITY = "fit, R2 of {} in {}"
-
-
-def judge_head(judge: nn.Module) -> Head:
-    """The judge's reading of the factors, as the first guess of a fit."""
-
-    def head(images: Tensor) -> Tensor:
-        with torch.no_grad():
-            return judge(images).factors
-
-    return head
 
 
 def fitting(scale: Scale, judge: nn.Module) -> list[Row]:
     """R2 of every factor in every domain, on fresh renders; the note says what is left out."""
     rows, total = [], 0
     for domain in DOMAINS:
-        found = fit_error(domain, judge_head(judge), scale.fitted, draw_seed(scale.seed, f"fit {domain}"), size=scale.size, device=scale.device)
+        found = fit_error(domain, lambda images: judge(images).factors, scale.fitted, draw_seed(scale.seed, f"fit {domain}"), size=scale.size, device=scale.device)
         total += len(found.left_out)
         for row in found.factors:
             note = f"mean absolute error {row.error:.3f}; first guess {row.start_r2:.2f}" + ("" if row.known else "; left out")

@@ -41,6 +41,13 @@ def loss_of_readout(out: Readout, shares: Tensor, factors: Tensor, kind: Tensor,
     return domain + 2 * factor + 0.3 * kind, numbers
 
 
+def truth_of(pool: Pool, rows: Tensor, device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Shares with "none", factors, kinds and who is a person: what `loss_of_readout` compares with, for some rows."""
+    factors = pool.factors(rows)
+    truth = with_none(pool.shares(rows)), factors, kinds(factors), pool.flags(rows) != RUIN
+    return tuple(t.to(device) for t in truth)
+
+
 def begin_with(augment: Augment) -> Callable[[nn.Module, Phase, dict[str, Pool]], LossOfStep]:
     """The loss of a classifier's step, with one network's own disturbances."""
 
@@ -51,9 +58,7 @@ def begin_with(augment: Augment) -> Callable[[nn.Module, Phase, dict[str, Pool]]
         def loss_of(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
             rows = pool.rows(step, phase.batch, phase.seed)
             images = augment(pool.images(rows), generator).contiguous(memory_format=torch.channels_last)
-            factors = pool.factors(rows)
-            truth = with_none(pool.shares(rows)), factors, kinds(factors), pool.flags(rows) != RUIN
-            return loss_of_readout(model(images.to(device)), *(t.to(device) for t in truth))
+            return loss_of_readout(model(images.to(device)), *truth_of(pool, rows, device))
 
         return loss_of
 

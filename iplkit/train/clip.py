@@ -22,13 +22,12 @@ from iplkit.clip.text import CONTEXT_LENGTH, EOT_ID, PAD_ID, SOT_ID, token_list
 from iplkit.clip.towers import Clip
 from iplkit.nets.readout import ClassifierConfig, Heads, Readout
 from iplkit.train import augment
-from iplkit.train.classifier import RUIN, loss_of_readout, with_none
+from iplkit.train.classifier import loss_of_readout, truth_of
 from iplkit.train.common import LossOfStep, Phase, Recipe
 from iplkit.train.pool import FLAGS, Pool, PoolSettings
 from iplkit.world.captions import CLASSES, KEPT_TEMPLATES, TRAIN_TEMPLATES, ZERO_SHOT, Caption, agreement, all_texts, bare_captions, draw_captions, vocabulary
 from iplkit.world.domains.catalog import DOMAINS
 from iplkit.world.predicates import predicate_index, truth
-from iplkit.world.truth import kinds
 
 LARGEST_SCALE = 100.0  # of the logits, as in CLIP
 
@@ -138,15 +137,10 @@ def begin(model: Pupil, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
     photos = _photo_rows(pool, wanted.get("photos", 0.0), phase.batch)
     device = next(model.parameters()).device
 
-    def readout_loss(out: Readout, rows: Tensor) -> tuple[Tensor, dict[str, float]]:
-        factors = pool.factors(rows)
-        truth = with_none(pool.shares(rows)), factors, kinds(factors), pool.flags(rows) != RUIN
-        return loss_of_readout(out, *(t.to(device) for t in truth))
-
     def see(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         rows = pool.rows(step, phase.batch, phase.seed)
         images = look_twice(pool.images(rows), generator).contiguous(memory_format=torch.channels_last)
-        return readout_loss(model.see(images.to(device))[1], rows)
+        return loss_of_readout(model.see(images.to(device))[1], *truth_of(pool, rows, device))
 
     def read(step: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         rows = photos(pool.rows(step, phase.batch, phase.seed), generator)
@@ -161,7 +155,7 @@ def begin(model: Pupil, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
             image, out = model.see(images)
             image = scale * F.normalize(image.float(), dim=-1)
             asked = question_loss(clip, pool, rows, image, generator)
-        loss, told = soft_contrastive_loss(image @ text.T, weight, unsure), readout_loss(out, rows)
+        loss, told = soft_contrastive_loss(image @ text.T, weight, unsure), loss_of_readout(out, *truth_of(pool, rows, device))
         numbers = {"scale": float(scale.detach()), "said": float(loss.detach()), "asked": float(asked.detach())} | told[1]
         return loss + wanted.get("questions", 0.0) * asked + wanted.get("readout", 0.0) * told[0], numbers
 

@@ -4,7 +4,7 @@ import pytest
 
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.model import ClipConfig, build_world_clip, freeze
-from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from small_models import small_generator
 
 SIZES = dict(image_size=16, patch_size=8, vision_width=64, vision_layers=2, text_width=64, text_layers=2, text_heads=1)
 
@@ -18,11 +18,7 @@ def tiny_clip():
 @pytest.fixture
 def tiny_generator():
     """Six rows, 16 px; noise strengths are not 0, so noise can be seen."""
-    generator = Generator(GeneratorConfig(16, (16, 12, 8), z_dim=32, w_dim=512, n_mlp=2), seed=0)
-    for name, parameter in generator.named_parameters():
-        if name.endswith("noise_strength"):
-            parameter.data.fill_(0.1)
-    return generator.requires_grad_(False).eval()
+    return small_generator()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from iplkit.clip.model import ClipConfig, build_world_clip, freeze
-from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from small_models import small_generator
 
 SIZES = dict(image_size=16, patch_size=8, vision_width=64, vision_layers=2, text_width=64, text_layers=2, text_heads=2)
 TEMPLATES = ("a photo of a {}.", "a bad photo of the {}.", "art of the {}.")
@@ -17,11 +17,7 @@ def clip():
 
 @pytest.fixture
 def source():
-    generator = Generator(GeneratorConfig(16, (16, 12, 8), z_dim=32, w_dim=512, n_mlp=2), seed=0)
-    for name, parameter in generator.named_parameters():
-        if name.endswith("noise_strength"):
-            parameter.data.fill_(0.1)
-    return generator.requires_grad_(False).eval()
+    return small_generator()
 
 
 @pytest.fixture(scope="session")
