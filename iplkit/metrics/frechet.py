@@ -10,6 +10,7 @@ singular values of the samples themselves, which lose no digits at any rank.
 """
 
 import torch
+from scipy.linalg import blas, eigvalsh, lapack
 from torch import Tensor
 
 from iplkit.errors import UserError
@@ -55,7 +56,11 @@ def trace_of_root(cov_real: Tensor, cov_fake: Tensor) -> tuple[float, float]:
     factor, failed = torch.linalg.cholesky_ex(cov_real)
     factor = symmetric_root(cov_real) if failed else factor
     middle = factor.T @ cov_fake @ factor
-    values = torch.linalg.eigvalsh((middle + middle.T) / 2)
+    return _sum_of_roots(torch.linalg.eigvalsh((middle + middle.T) / 2))
+
+
+def _sum_of_roots(values: Tensor) -> tuple[float, float]:
+    """Sum of the roots of a product's eigenvalues ``[D]``, and how far rounding may have moved it."""
     noise = _noise(values)
     roots = _eigenvalues_not_negative(values, "the product").sqrt()
     return float(roots.sum()), float((noise / (2 * roots).clamp(min=noise**0.5)).sum()) if noise else 0.0
@@ -71,15 +76,9 @@ def frechet_distance(mean_real: Tensor, cov_real: Tensor, mean_fake: Tensor, cov
         mean_real, mean_fake: ``[D]``.
         cov_real, cov_fake: ``[D, D]``, symmetric.
     """
-    return _by_moments(mean_real.double(), cov_real.double(), mean_fake.double(), cov_fake.double())[0]
-
-
-def _by_moments(mean_real: Tensor, cov_real: Tensor, mean_fake: Tensor, cov_fake: Tensor) -> tuple[float, bool]:
-    """The distance, and whether its rounding error is below `DIGITS`."""
-    trace_root, error = trace_of_root(cov_real, cov_fake)
-    traces = float(cov_real.trace() + cov_fake.trace())
+    mean_real, cov_real, mean_fake, cov_fake = (x.double() for x in (mean_real, cov_real, mean_fake, cov_fake))
     shift = float((mean_real - mean_fake).square().sum())
-    return shift + traces - 2 * trace_root, 2 * error <= DIGITS * traces
+    return shift + float(cov_real.trace() + cov_fake.trace()) - 2 * trace_of_root(cov_real, cov_fake)[0]
 
 
 def frechet_distance_of_samples(real: Tensor, fake: Tensor, ddof: int = 1) -> float:
@@ -102,6 +101,24 @@ def frechet_distance_of_samples(real: Tensor, fake: Tensor, ddof: int = 1) -> fl
     return float((mean_real - mean_fake).square().sum() + traces - 2 * trace_root)
 
 
+def _by_eigenvalues(real: Tensor, fake: Tensor, ddof: int) -> tuple[float, bool]:
+    """The distance of two sets with more images than features, and whether its rounding error is below `DIGITS`.
+
+    With S1 = L Lᵀ and S2 = Bᵀ B, the matrix (B L)ᵀ (B L) has the eigenvalues of S1 S2, and S2 is never formed. BLAS is
+    asked for one triangle of each symmetric product, half of the work that torch would do.
+    """
+    shift = float((real.mean(dim=0) - fake.mean(dim=0)).square().sum())
+    a, b = (((x - x.mean(dim=0)) / (len(x) - ddof) ** 0.5).cpu() for x in (real, fake))
+    factor, failed = lapack.dpotrf(blas.dsyrk(1.0, a.T.numpy(), lower=True), lower=True)
+    if failed:  # a singular covariance
+        return float("nan"), False
+    rotated = blas.dtrmm(1.0, factor, b.T.numpy(), lower=True, trans_a=True)
+    middle = blas.dsyrk(1.0, rotated, lower=True)
+    trace_root, error = _sum_of_roots(torch.from_numpy(eigvalsh(middle, lower=True, overwrite_a=True, check_finite=False)))
+    traces = float(a.square().sum() + b.square().sum())
+    return shift + traces - 2 * trace_root, 2 * error <= DIGITS * traces
+
+
 def exact_distance(real: Tensor, fake: Tensor, ddof: int = 1) -> tuple[float, str]:
     """The distance of two sets by whichever route is exact for them, and the route's name.
 
@@ -114,8 +131,7 @@ def exact_distance(real: Tensor, fake: Tensor, ddof: int = 1) -> tuple[float, st
         ddof: see `frechet_distance_of_samples`.
     """
     if min(len(real), len(fake)) > real.shape[1] + 1:
-        a, b = Moments.of(real), Moments.of(fake)
-        value, exact = _by_moments(a.mean, a.covariance(ddof), b.mean, b.covariance(ddof))
+        value, exact = _by_eigenvalues(real.double(), fake.double(), ddof)
         if exact:
             return value, "eigenvalues"
     return frechet_distance_of_samples(real, fake, ddof), "singular values"
