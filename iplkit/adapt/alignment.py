@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.directions import prompt_direction
 from iplkit.adapt.loop import Plugs
 from iplkit.adapt.selectors import make_selector
@@ -119,7 +119,7 @@ def ipl_star(task: Task, prompts: Sequence[str] | None = None, weight: float = W
     sides = [TextSide(task.clip, context, which, settings, stage=2) for which in ("source", "target")]
     plugs = Plugs(
         direction=prompt_direction(mapper, *sides),
-        anchor=image_anchor(task.look, task.generator_source),
+        anchor=source_anchor(task),
         selector=make_selector(task.clip, task.target, settings, task.seed, task.more),
     )
     return Recipe(plugs, mapper, tuple(log))
