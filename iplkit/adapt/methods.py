@@ -20,6 +20,7 @@ from iplkit.adapt.look import Look
 from iplkit.adapt.loop import Eye, Plugs, run_loop
 from iplkit.adapt.mixture import mix
 from iplkit.adapt.moments import moments
+from iplkit.adapt.prompt_lists import check_prompts
 from iplkit.adapt.refinement import air
 from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
 from iplkit.adapt.settings import AdaptSettings
@@ -147,8 +148,8 @@ def adapt(
         The adapted generator (averaged weights, unless `settings.ema` is 0), logs, and the mapper, if any.
 
     Raises:
-        UserError: unknown method, a word that CLIP never saw, more rows than the generator has, or a folder
-            that belongs to another run.
+        UserError: unknown method, a word that CLIP never saw, more rows than the generator has, prompts for a
+            method that reads none, or a folder that belongs to another run.
         iplkit.adapt.stop.NotFinite: a loss or gradient that is not finite; it carries the last good generator.
     """
     if method not in METHODS:
@@ -156,6 +157,7 @@ def adapt(
     settings = settings or AdaptSettings.at("world", "laptop")
     clips = tuple(clip) if isinstance(clip, Sequence) else (clip,)
     check(source_generator, clips, source, target, settings)
+    check_list(clips, method, settings)
     with ExitStack() as still:
         for model in (source_generator, *clips):
             still.enter_context(frozen(model))
@@ -194,6 +196,18 @@ def check(generator: nn.Module, clips: Sequence[nn.Module], source: str, target:
         raise UserError(f"clip_weights needs one weight for each CLIP; got {len(settings.clip_weights)} for {len(clips)}")
     if settings.selector == "adaptive":
         rows_to_free(settings, generator.num_ws)
+
+
+def check_list(clips: Sequence[nn.Module], method: str, settings: AdaptSettings) -> None:
+    """Refuse a list of prompts that would not be read, or cannot be.
+
+    Raises:
+        UserError: if the method reads no list, or a CLIP cannot read a sentence of it.
+    """
+    if settings.prompts and method != "ipl_star":
+        raise UserError(f"prompts need the method 'ipl_star', which alone reads them; got {method!r}")
+    for model in clips if settings.prompts else ():
+        check_prompts(settings.prompts, model)
 
 
 def make_tasks(
