@@ -69,7 +69,7 @@ def ipl_star(task: Task) -> Recipe:
     models = (task.generator_source, task.clip, settings.mapper_pool, task.seed)
     pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
     anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
-    mapper, log = train_mapper(task.clip, context, pool, anchors, settings, task.seed, task.progress, align=align)
+    mapper, log = train_mapper(task.clip, context, pool, anchors, settings, task.seed, task.progress, align=align, keep=task.keep)
     sides = [TextSide(task.clip, context, which, settings, stage=2) for which in ("source", "target")]
     plugs = Plugs(
         direction=prompt_direction(mapper, *sides),

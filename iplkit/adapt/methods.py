@@ -14,10 +14,12 @@ from torch import nn
 
 from iplkit.adapt.alignment import ipl_star
 from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.checkpoints import read_page
 from iplkit.adapt.directions import averaged_direction, prompt_direction
 from iplkit.adapt.domain_modulation import domain_modulation
 from iplkit.adapt.look import Look
 from iplkit.adapt.loop import Eye, Plugs, run_loop
+from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.mixture import mix
 from iplkit.adapt.moments import moments
 from iplkit.adapt.prompt_lists import check_prompts
@@ -89,7 +91,7 @@ def ipl(task: Task) -> Recipe:
     models = (task.generator_source, task.clip, task.settings.mapper_pool, task.seed)
     pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
     anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
-    mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress)
+    mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress, keep=task.keep)
     sides = [TextSide(task.clip, context, which, task.settings, stage=2) for which in ("source", "target")]
     return Recipe(
         Plugs(
@@ -140,7 +142,7 @@ def adapt(
         target: word of the target domain.
         settings: None takes `AdaptSettings.at("world", "laptop")`.
         seed: of every draw.
-        resume_dir: folder for checkpoints. An interrupted run of the same arguments continues there.
+        resume_dir: folder for checkpoints of both stages. An interrupted run of the same arguments continues there.
         progress: show bars with the time left.
         cache_dir: folder for the pool of IPL's first stage, shared by all targets.
 
@@ -163,6 +165,9 @@ def adapt(
             still.enter_context(frozen(model))
         tasks = make_tasks(source_generator, clips, source, target, settings, seed, cache_dir, progress)
         key = run_key(tasks, method) if resume_dir is not None else ""
+        if resume_dir is not None:
+            read_page(resume_dir, key)  # refuses another run's folder before the first stage
+            tasks = [replace(task, keep=kept_mapper(resume_dir, number, key, settings)) for number, task in enumerate(tasks)]
         recipes = [METHODS[method](task) for task in tasks]
         plugs = [replace(r.plugs, regularizers=r.plugs.regularizers + terms(t)) for r, t in zip(recipes, tasks, strict=True)]
         if len(plugs) > 1 and plugs[0].memory is not None:
@@ -228,6 +233,11 @@ def make_tasks(
         look, templates = Look(model, settings, seed), known_templates(model)
         tasks.append(Task(generator, model, source, target, settings, seed, look, templates, cache, progress, more if not tasks else ()))
     return tasks
+
+
+def kept_mapper(folder: str | Path, number: int, key: str, settings: AdaptSettings) -> MapperCheckpoint:
+    """Where the first stage of the CLIP with this number is kept."""
+    return MapperCheckpoint(Path(folder) / f"mapper-{number}.safetensors", key, settings.save_every)
 
 
 def known_templates(clip: nn.Module) -> tuple[str, ...]:
