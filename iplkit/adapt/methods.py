@@ -75,7 +75,7 @@ class AdaptResult:
 
 
 def nada(task: Task) -> Recipe:
-    """StyleGAN-NADA (Gal et al. 2022): one text direction for all images."""
+    """StyleGAN-NADA (Gal et al. 2022; arXiv 2108.00946): one text direction for all images."""
     return Recipe(
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),
@@ -86,7 +86,7 @@ def nada(task: Task) -> Recipe:
 
 
 def ipl(task: Task) -> Recipe:
-    """Image-specific prompt learning (Guo et al. 2023): a mapper writes one direction per image."""
+    """Image-specific prompt learning (Guo et al. 2023; arXiv 2304.03119): a mapper writes one direction per image."""
     context = make_context(task.clip, task.source, task.target, task.settings)
     models = (task.generator_source, task.clip, task.settings.mapper_pool, task.seed)
     pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
