@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
+from iplkit.adapt.prompt_lists import check_prompts
 from iplkit.errors import UserError
 
 QUIRKS = {
@@ -23,6 +24,7 @@ LATER = {
     "beta1", "rows_k", "rows", "schedule", "mixing", "clip_weights", "lambda_direction", "lambda_global", "lambda_patch",
     "lambda_manifold", "patch_share", "patches", "second", "share", "anchor_start", "anchor_every", "anchor_weight",
     "anchor_prompt_steps", "variations", "variation_angle", "moment_weight",
+    "prompts", "align_weight",
 }  # fmt: skip
 
 
@@ -83,9 +85,12 @@ class AdaptSettings:
     variations: int = 16  # "moments": how many variations of the target's text
     variation_angle: float = 0.25  # "moments": largest angle to the target's text, radians
     moment_weight: float = 1.0  # "moments": of the covariance term
+    prompts: tuple[str, ...] = ()  # "ipl_star": sentences about the target; empty takes `prompt_lists.prompt_list`
+    align_weight: float = 0.2  # "ipl_star": of the alignment with them; the thesis' last value, it began with 0.3
 
     def __post_init__(self):
         object.__setattr__(self, "quirks", frozenset(self.quirks))
+        object.__setattr__(self, "prompts", check_prompts(self.prompts) if self.prompts else ())
         for name in ("rows", "clip_weights"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "schedule", tuple((int(first), tuple(rows)) for first, rows in self.schedule))
@@ -104,6 +109,8 @@ class AdaptSettings:
                 f"ema must lie in [0, 1), rows_share in (0, 1], floor above 0; got {self.ema}, {self.rows_share}, {self.floor}"
             )
 
+        if self.align_weight < 0:
+            raise UserError(f"align_weight must not be negative; got {self.align_weight}")
         self._check_rows()
         if not (0 <= self.mixing <= 1 and 0 <= self.share <= 1 and 0 < self.patch_share <= 1 and 0 <= self.beta1 < 1):
             raise UserError(

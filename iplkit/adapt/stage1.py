@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from iplkit.adapt.draws import draw, draw_seed
+from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features, learned_text_pair
 from iplkit.errors import UserError
@@ -128,6 +129,7 @@ def train_mapper(
     *,
     mapper: nn.Module | None = None,
     align: Callable[[Tensor], Tensor] | None = None,
+    keep: MapperCheckpoint | None = None,
 ) -> tuple[nn.Module, list[dict]]:
     """Train a prompt mapper on a pool; CLIP reads text only.
 
@@ -143,14 +145,15 @@ def train_mapper(
         progress: show a bar with the time left.
         mapper: another one to train in place, for example a `TransformerMapper`; None is `new_mapper`.
         align: a further term, of the target's features with the manual sentence added, `[N, E]` -> scalar.
+        keep: where an interrupted training goes on, and a trained mapper is found; None keeps nothing.
 
     Returns:
         The mapper, frozen, and one row per step: step, loss, contrastive, domain, source, seconds;
         and "align" if that term is given.
 
     Raises:
-        UserError: if the pool is smaller than a batch, the mapper does not fit the context, or the
-            loss is no longer a number.
+        UserError: if the pool is smaller than a batch, the mapper does not fit the context, the loss is no
+            longer a number, or what was kept is damaged.
     """
     if len(pool.w) < settings.mapper_batch:
         raise UserError(f"mapper_batch needs a pool of at least {settings.mapper_batch} latents; got {len(pool.w)}")
@@ -160,8 +163,9 @@ def train_mapper(
         raise UserError(f"mapper needs to write {sizes}; it writes {mapper.n_ctx} of {mapper.width} from {mapper.w_dim}")
     source, target = (TextSide(clip, context, which, settings, stage=1) for which in ("source", "target"))
     optimizer = torch.optim.Adam(mapper.parameters(), lr=settings.mapper_lr)
-    log = []
-    for step in tqdm(range(settings.mapper_steps), desc="mapper", unit="step", disable=not progress):
+    log = [] if keep is None else keep.load(mapper, optimizer)
+    total, done = settings.mapper_steps, len(log)
+    for step in tqdm(range(done, total), initial=done, total=total, desc="mapper", unit="step", disable=not progress):
         began = time.perf_counter()
         chosen = torch.randperm(len(pool.w), generator=draw(seed, "mapper batch", step))[: settings.mapper_batch]
         with own_dropout(mapper, draw_seed(seed, "mapper dropout", step)):
@@ -188,6 +192,8 @@ def train_mapper(
         optimizer.step()
         row = {"step": step + 1, "loss": float(loss.detach())} | {name: float(part.detach()) for name, part in parts.items()}
         log.append(row | {"seconds": round(time.perf_counter() - began, 4)})
+        if keep is not None:
+            keep.save(mapper, optimizer, log, total)
     mapper.made_for = pool.made_for | context_record(context)
     return mapper.requires_grad_(False).eval(), log
 
