@@ -9,6 +9,7 @@ from PIL import Image
 
 from iplkit import zoo
 from iplkit.cli import main
+from iplkit.differences import write_difference
 from iplkit.errors import UserError
 from iplkit.evaluate import Options, compare, evaluate
 from iplkit.evaluate_sets import Folder, Samples, open_set
@@ -21,6 +22,7 @@ from iplkit.metrics.kernel import kid
 from iplkit.metrics.scs import scs
 from iplkit.stylegan2.checkpoints import save_generator
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from iplkit.weights import sha256
 
 SMALL = GeneratorConfig(size=32, channels=(8, 8, 8, 8), n_mlp=2)
 QUICK = Options(rounds=0)
@@ -108,6 +110,60 @@ def test_a_generator_of_the_zoo_goes_by_its_name():
     assert found.n == 2 and found.digest == zoo.hashes()["adapted/nada-disney.safetensors"]
     with pytest.raises(UserError, match="generator of the zoo; the nearest known are nada-disney"):
         open_set("nada-diney")
+
+
+@pytest.fixture
+def product(tmp_path, monkeypatch):
+    """An adapted generator with its record, as `iplkit adapt` writes them, of a small source."""
+    source, adapted = Generator(SMALL, 0), Generator(SMALL, 1)
+    save_generator(tmp_path / "source.safetensors", source, {})
+    monkeypatch.setattr(zoo, "load", lambda name, profile="world", folder=None: Generator(SMALL, 0))
+    monkeypatch.setattr(zoo, "path_of", lambda name, profile="world", folder=None: tmp_path / "source.safetensors")
+    monkeypatch.setattr(zoo, "hashes", lambda folder=None: {"generator.safetensors": sha256(tmp_path / "source.safetensors")})
+    path = tmp_path / "nada-photo-to-sketch-seed0.safetensors"
+    write_difference(path, source, adapted, sha256(tmp_path / "source.safetensors"), {})
+    page = {"kind": "adapted generator", "profile": "world", "sha256": sha256(path)}
+    path.with_suffix(".json").write_text(json.dumps(page))
+    return path
+
+
+def test_the_record_of_an_adapted_generator_stands_for_it(product):
+    by_record, by_file = open_set(product.with_suffix(".json"), 3), open_set(product, 3)
+    assert torch.equal(*(torch.cat(list(side.batches())) for side in (by_record, by_file)))
+    assert by_record.origin() == by_file.origin() and by_record.digest == sha256(product)
+
+
+def test_two_records_are_compared_as_pairs(product, tmp_path):
+    other = tmp_path / "other.safetensors"
+    write_difference(other, Generator(SMALL, 0), Generator(SMALL, 2), sha256(tmp_path / "source.safetensors"), {})
+    other.with_suffix(".json").write_text(json.dumps({"kind": "adapted generator", "sha256": sha256(other)}))
+    report = evaluate(product.with_suffix(".json"), other.with_suffix(".json"), Options(metrics=("scs",), n=4, rounds=0))
+    assert (report.a["name"], report.b["name"]) == (product.name, other.name) and report.a["keys"] == report.b["keys"]
+
+
+def test_a_record_without_its_generator_or_with_another_one_is_refused(product):
+    record = product.with_suffix(".json")
+    product.write_bytes(product.read_bytes() + b" ")
+    with pytest.raises(UserError, match="needs the generator that it was written for; .* is another one"):
+        open_set(record, 3)
+    product.unlink()
+    with pytest.raises(UserError, match="needs its generator beside it, nada-photo-to-sketch-seed0.safetensors; it is not there"):
+        open_set(record, 3)
+
+
+@pytest.mark.parametrize("content", ['{"kind": "difference"', '["adapted generator"]', '{"seconds": 3}'])
+def test_a_json_file_of_another_kind_is_refused(content, tmp_path):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(UserError, match="needs to be the record of an adapted generator"):
+        open_set(tmp_path / "x.json", 3)
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_the_result_of_a_comparison_cannot_be_compared(ending, folders, tmp_path):
+    evaluate(*folders, Options(metrics=("scs",), rounds=0), tmp_path / f"r.{ending}")
+    result = run("evaluate", tmp_path / f"r.{ending}", folders[1])
+    assert result.exit_code == 2 and "is the result of an earlier comparison" in result.stderr
+    assert "needs the pictures or generators themselves" in result.stderr and (ending == "csv" or " of a and b;" in result.stderr)
 
 
 def test_stored_features_stand_for_their_pictures(folders, tmp_path):
