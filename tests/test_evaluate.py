@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import CliRunner
 from PIL import Image
 
@@ -14,10 +15,13 @@ from iplkit.errors import UserError
 from iplkit.evaluate import Options, compare, evaluate
 from iplkit.evaluate_sets import Folder, Samples, open_set
 from iplkit.evaluate_table import METRICS, ROLES
+from iplkit.extractors.dinov2 import DinoV2, VitConfig
+from iplkit.extractors.lpips import lpips_of_pairs
 from iplkit.extractors.world import world_extractor
 from iplkit.features import extract
 from iplkit.images import to_uint8, write_image
 from iplkit.metrics.identity import identity
+from iplkit.metrics.intra_lpips import intra_lpips_nearest
 from iplkit.metrics.kernel import kid
 from iplkit.metrics.scs import scs
 from iplkit.stylegan2.checkpoints import save_generator
@@ -192,6 +196,33 @@ def test_intra_lpips_is_measured_on_both_sides_and_has_no_interval(tmp_path):
     folders = fill(tmp_path / "a", 50, 1), fill(tmp_path / "b", 50, 2)
     report = evaluate(*folders, Options(metrics=("intra_lpips",), rounds=20))
     assert [s.settings["of"] for s in report.scores] == ["A", "B"] and report.scores[0].interval is None
+
+
+def test_intra_lpips_around_training_images_is_the_function_on_their_distances(tmp_path):
+    folders = fill(tmp_path / "few", 3, 1), fill(tmp_path / "many", 14, 2)
+    report = evaluate(*folders, Options(metrics=("intra_lpips_nearest",), rounds=20, seed=4))
+    few, many = (torch.cat(list(Folder(f).batches())) for f in folders)
+    judge, distance = world_extractor("judge"), lambda a, b: lpips_of_pairs(judge, a[None], b[None])[0]
+    between, near = (torch.tensor([[distance(a, b) for b in others] for a in many]) for others in (many, few))
+    want = intra_lpips_nearest(between, near, seed=4)
+    found = value(report, "intra_lpips_nearest")
+    assert found.value == pytest.approx(want.value, rel=1e-6) and found.settings["sizes"] == want.settings["sizes"]
+    assert found.interval is None and (found.num_real, found.num_fake) == (3, 14)
+    with pytest.raises(UserError, match="A needs at most 10 pictures and has 14"):
+        evaluate(folders[1], folders[0], Options(metrics=("intra_lpips_nearest",)))
+
+
+def test_the_cosine_of_dinov2_is_of_pairs_and_has_strangers_beside_it(folders, monkeypatch):
+    monkeypatch.delenv(zoo.PAPER_FOLDER, raising=False)
+    monkeypatch.setattr(DinoV2, "config", VitConfig(width=48, depth=1, heads=3, grid=16))
+    options = Options(profile="paper", metrics=("dinov2_cosine",), rounds=0, allow_random=True)
+    same = evaluate(folders[0], folders[0], options)
+    assert value(same, "dinov2_cosine").value == pytest.approx(1, abs=1e-6)
+    assert value(same, "dinov2_cosine").name == "DINOv2 cosine" and "cross_strangers" in value(same, "dinov2_cosine").settings
+    network = DinoV2.random_weights()
+    features = (network(torch.cat(list(Folder(f).batches())))["embedding"] for f in folders)
+    want = F.cosine_similarity(*features).mean()
+    assert value(evaluate(*folders, options), "dinov2_cosine").value == pytest.approx(float(want), abs=1e-5)
 
 
 def test_results_are_written_as_a_table_and_as_json(folders, tmp_path):
