@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upstream_order import codes, images
+
 from iplkit.adapt import AdaptSettings
 from iplkit.adapt.anchors import image_anchor
 from iplkit.adapt.directions import prompt_direction
@@ -62,10 +64,15 @@ def models(size: str, device: str) -> tuple[Generator, Clip]:
 
 
 class Theirs:
-    """The published order of work, written from its description; `stage1` and `stage2` are one step each."""
+    """The published order of work, written from its description; `stage1` and `stage2` are one step each.
+
+    CLIP's weights want gradients throughout, as they do there. Sentences that never change are encoded with a graph that is
+    then thrown away; only learned sentences, images and the layer choice are walked back through.
+    """
 
     def __init__(self, source: Generator, clip: Clip, settings: AdaptSettings):
-        self.source, self.clip, self.s = source, clip, settings
+        self.source, self.s = source, settings
+        self.clip = copy.deepcopy(clip).requires_grad_(True)
         self.target, self.ema = (copy.deepcopy(source) for _ in range(2))
         self.context = make_context(clip, *WORDS, settings)
         self.mapper = new_mapper(clip, self.context, settings, 0).to(clip.mean.device)
@@ -76,8 +83,8 @@ class Theirs:
     def latents(self, count: int) -> Tensor:
         return torch.randn(count, self.source.config.z_dim, generator=self.noise, device=self.noise.device)
 
-    def images(self, generator: Generator, ws: Tensor) -> Tensor:
-        return generator.synthesis(ws, noise_mode="random", generator=self.noise)
+    def rows(self, w: Tensor) -> Tensor:
+        return w.unsqueeze(1).repeat(1, self.source.num_ws, 1)
 
     def sentences(self, texts: list[str]) -> Tensor:
         """Features of sentences over all 77 rows."""
@@ -93,63 +100,56 @@ class Theirs:
         return self.clip.ln_final(rows)[:, int(ids[0].argmax())] @ self.clip.text_projection
 
     def stage1(self) -> None:
-        """Everything again: constant sentences, both generator passes of the mapping network, CLIP's gradients."""
-        self.clip.requires_grad_(True)
+        """Everything again: constant sentences, both passes of the mapping network, CLIP's gradients."""
         z = self.latents(self.s.mapper_batch)
-        prompts = self.mapper(self.source.mapping(z)[:, 0])
+        prompts = self.mapper(codes(self.source, z))
         features = [self.learned(prompts, which) for which in ("source", "target")]
         with torch.no_grad():
-            images = self.images(self.source, self.source.mapping(z))
-        bases = [self.sentences([f"{self.s.prompt} {word}."]) for word in WORDS]
-        anchors = [F.normalize(self.sentences([t.format(w) for t in TEMPLATES]), dim=-1).mean(0, keepdim=True) for w in WORDS]
-        shown = self.clip.encode_image(images)
+            shown = images(self.source, self.rows(codes(self.source, z)), self.noise)
+        shown = self.clip.encode_image(shown).detach()
+        bases = [self.sentences([f"{self.s.prompt} {word}."]).detach() for word in WORDS]
+        anchors = [F.normalize(self.sentences([t.format(w) for t in TEMPLATES]).detach(), dim=-1).mean(0, keepdim=True) for w in WORDS]
         loss, _ = ipl_stage1_loss(shown, *features, *bases, *anchors, scale=self.clip.logit_scale.exp())
         for module in (self.mapper, self.clip, self.source, self.target):
             module.zero_grad(set_to_none=True)
         loss.backward()
         self.mapper_optimizer.step()
-        self.forget()
 
     def select(self) -> tuple[int, ...]:
         """Gradients of all weights, whole batch, one step of SGD on w."""
-        self.clip.requires_grad_(True)
         self.target.requires_grad_(True)
-        with torch.no_grad():
-            first = self.source.mapping(self.latents(self.s.select_batch))
+        first = self.rows(codes(self.source, self.latents(self.s.select_batch)))
         ws = first.clone().requires_grad_(True)
-        loss = clip_similarity_loss(self.clip.encode_image(self.images(self.target, ws)), self.sentences([WORDS[1]]))
+        optimizer = torch.optim.SGD([ws], lr=0.01)
+        loss = clip_similarity_loss(self.clip.encode_image(images(self.target, ws, self.noise)), self.sentences([WORDS[1]]))
         loss.backward()
-        moved = (0.01 * ws.grad).abs().mean(dim=(0, 2))
+        optimizer.step()
+        moved = (ws.detach() - first).abs().mean(dim=-1).mean(dim=0)
         return tuple(moved.topk(num_rows(self.target.num_ws, self.s.rows_share)).indices.tolist())
 
     def stage2(self) -> None:
         """Selection, two generators, both image branches with gradients, Adam on everything, an average of everything."""
+        with torch.no_grad():
+            w = codes(self.source, self.latents(self.s.batch))
+            prompts = self.mapper(w)
+            texts = [self.learned(prompts, which) for which in ("source", "target")]
         rows = self.select()
         self.target.requires_grad_(False)
         for p in parameters_of_rows(self.target, rows, table="upstream"):
             p.requires_grad_(True)
         with torch.no_grad():
-            ws = self.source.mapping(self.latents(self.s.batch))
-            prompts = self.mapper(ws[:, 0])
-            texts = [self.learned(prompts, which) for which in ("source", "target")]
-            before = self.images(self.source, ws)
-        after = self.images(self.target, ws)
-        ends = [text + self.sentences([self.s.prompt]) for text in texts]
-        shown = [self.clip.encode_image(images) for images in (before, after)]
-        loss = alignment_loss(*shown, direction(*ends))
-        self.target.zero_grad(set_to_none=False)
+            before = images(self.source, self.rows(w), self.noise)
+        after = images(self.target, self.rows(w), self.noise)
+        ends = [text + self.sentences([self.s.prompt]).detach() for text in texts]
+        loss = alignment_loss(self.clip.encode_image(before), self.clip.encode_image(after), direction(*ends))
+        for module in (self.source, self.target):
+            module.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         with torch.no_grad():
             new, old = self.target.state_dict(), self.ema.state_dict()
             for name, tensor in old.items():
                 tensor.copy_(tensor * self.s.ema + new[name] * (1 - self.s.ema))
-        self.forget()
-
-    def forget(self) -> None:
-        """CLIP as it was, so that the other side does not pay."""
-        self.clip.zero_grad(set_to_none=True)
-        self.clip.requires_grad_(False)
 
 
 class Ours:
@@ -234,7 +234,6 @@ def memory(theirs: Theirs, ours: Ours, micro: int) -> dict:
     with torch.no_grad():
         ws = ours.source.mapping(theirs.latents(ours.s.select_batch))
     before = held.most_of(theirs.select)
-    theirs.forget()
     after = held.most_of(lambda: row_scores(ours.source, ours.clip, text, ws, micro))
     line = {"quantity": "selection, bytes held for the backward pass", "theirs": before, "ours": after}
     return line | {"ratio": round(after / before, 3), "asked": "<= 0.25", "met": after <= before / 4, "micro_batch": micro}

@@ -104,6 +104,42 @@ def _list_settings(context: click.Context) -> None:
 
 
 @main.command()
+@click.argument("plans", nargs=-1, metavar="[PLAN]...")
+@click.option("--tier", type=click.Choice(TIERS), default="full", show_default=True, help="How much to compute; full cells are printed.")
+@click.option("--method", "methods", multiple=True, help="Only this method; can be repeated.")
+@click.option("--target", "targets", multiple=True, help="Only this domain; can be repeated.")
+@click.option("--part", default="0/1", show_default=True, help="K/N: only every Nth domain, from the Kth on, so that N processes share the work.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of this process; one makes the same bytes again.")
+@dry_run_option
+def sweep(plans: tuple[str, ...], tier: str, methods: tuple[str, ...], targets: tuple[str, ...], part: str, threads: int, dry_run: bool) -> None:
+    """Fill the thesis table: adapt and measure every cell (method, domain, seed) that is not there yet.
+
+    A finished cell is never computed again. An interrupted sweep goes on where it stopped; several can run at once.
+
+    \b
+    Examples:
+      iplkit sweep --dry-run                        what is missing of all plans
+      iplkit sweep table                            NADA and IPL, five seeds, thirteen domains: hours
+      iplkit sweep table --part 0/2 & iplkit sweep table --part 1/2
+      iplkit sweep laptop --tier laptop             what make thesis computes again
+    """
+    import torch
+
+    from iplkit.sweep.cells import cell_folder
+    from iplkit.sweep.plans import PLANS, choose, plan
+    from iplkit.sweep.run import run_cells, waiting
+
+    cells, folder = choose(plan(plans or tuple(PLANS)), methods, targets, part), cell_folder(tier)
+    todo = waiting(cells, folder)
+    click.echo(f"{len(cells)} cells, {len(todo)} of them to do.")
+    if dry_run:
+        click.echo("\n".join(cell.name for cell in todo))
+        return
+    torch.set_num_threads(threads)
+    click.echo(f"{run_cells(cells, folder, tier, progress=sys.stderr.isatty())} cells written into {folder}")
+
+
+@main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @tier_option
 @profile_option

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.directions import prompt_direction
 from iplkit.adapt.loop import Plugs
 from iplkit.adapt.prompt_lists import check_prompts, known, prompt_list
@@ -73,7 +73,7 @@ def ipl_star(task: Task) -> Recipe:
     sides = [TextSide(task.clip, context, which, settings, stage=2) for which in ("source", "target")]
     plugs = Plugs(
         direction=prompt_direction(mapper, *sides),
-        anchor=image_anchor(task.look, task.generator_source),
+        anchor=source_anchor(task),
         selector=make_selector(task.clip, task.target, settings, task.seed, task.more),
     )
     return Recipe(plugs, mapper, tuple(log))

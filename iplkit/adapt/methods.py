@@ -13,7 +13,7 @@ from pathlib import Path
 from torch import nn
 
 from iplkit.adapt.alignment import ipl_star
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.checkpoints import read_page
 from iplkit.adapt.directions import averaged_direction, prompt_direction
 from iplkit.adapt.domain_modulation import domain_modulation
@@ -79,7 +79,7 @@ def nada(task: Task) -> Recipe:
     return Recipe(
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),
-            anchor=image_anchor(task.look, task.generator_source),
+            anchor=source_anchor(task),
             selector=make_selector(task.clip, task.target, task.settings, task.seed, task.more),
         )
     )
@@ -96,7 +96,7 @@ def ipl(task: Task) -> Recipe:
     return Recipe(
         Plugs(
             direction=prompt_direction(mapper, *sides),
-            anchor=image_anchor(task.look, task.generator_source),
+            anchor=source_anchor(task),
             selector=make_selector(task.clip, task.target, task.settings, task.seed, task.more),
         ),
         mapper,

@@ -2,7 +2,7 @@
 
 import torch.nn.functional as F
 
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.directions import averaged_direction
 from iplkit.adapt.loop import Plugs
 from iplkit.adapt.selectors import make_selector
@@ -27,7 +27,7 @@ def mix(task: Task) -> Recipe:
     return Recipe(
         Plugs(
             direction=lambda w: F.normalize((1 - s.share) * first(w) + s.share * second(w), dim=-1),
-            anchor=image_anchor(task.look, task.generator_source),
+            anchor=source_anchor(task),
             selector=make_selector(task.clip, main, s, task.seed, task.more),
         )
     )

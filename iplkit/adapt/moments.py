@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.directions import averaged_direction
 from iplkit.adapt.draws import draw
 from iplkit.adapt.loop import Plugs
@@ -29,7 +29,7 @@ def moments(task: Task) -> Recipe:
     return Recipe(
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),  # for the record; the loss has its own
-            anchor=image_anchor(task.look, task.generator_source),
+            anchor=source_anchor(task),
             selector=make_selector(task.clip, task.target, s, task.seed, task.more),
             loss=lambda delta_image, delta_text: moment_loss(delta_image, wanted, s.moment_weight),
         )

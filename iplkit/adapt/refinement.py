@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.directions import averaged_direction, cosine_loss, image_direction
 from iplkit.adapt.draws import draw
 from iplkit.adapt.loop import Plugs
@@ -64,7 +64,7 @@ def air(task: Task) -> Recipe:
     return Recipe(
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),
-            anchor=image_anchor(task.look, task.generator_source),
+            anchor=source_anchor(task),
             selector=make_selector(task.clip, task.target, s, task.seed, task.more),
             regularizers=(from_anchor,),
             before=before,

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from iplkit.adapt.draws import draw, draw_seed
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.settings import AdaptSettings
-from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features
+from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features, learned_text_pair
 from iplkit.errors import UserError
 from iplkit.latents import sample_z
 from iplkit.losses import ipl_stage1_loss
@@ -170,10 +170,10 @@ def train_mapper(
         chosen = torch.randperm(len(pool.w), generator=draw(seed, "mapper batch", step))[: settings.mapper_batch]
         with own_dropout(mapper, draw_seed(seed, "mapper dropout", step)):
             prompts = mapper(pool.w[chosen])  # [N, M, D]
-        learned = target.learned(prompts)  # [N, E]
+        learned_source, learned = learned_text_pair(clip, prompts, context)  # [N, E] each
         loss, parts = ipl_stage1_loss(
             pool.features[chosen],
-            source.learned(prompts),
+            learned_source,
             learned,
             source.base,
             target.base,

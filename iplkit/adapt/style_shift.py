@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.directions import averaged_direction
 from iplkit.adapt.loop import Plugs
 from iplkit.adapt.selectors import Selector
@@ -18,7 +18,7 @@ def style_shift(task: Task) -> Recipe:
     return Recipe(
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),
-            anchor=image_anchor(task.look, task.generator_source),
+            anchor=source_anchor(task),
             selector=Selector(every=0, choose=lambda generator, step: tuple(range(generator.num_ws)), parameters=style_biases),
         )
     )

@@ -12,7 +12,7 @@ from open_clip.zero_shot_metadata import OPENAI_IMAGENET_TEMPLATES
 from torch import Tensor
 
 from iplkit.clip.mapper import PromptMapper, load_mapper, save_mapper
-from iplkit.clip.text import encode_prompt, token_list, words_of
+from iplkit.clip.text import encode_branches, encode_prompt, eot_position, token_list, words_of
 from iplkit.clip.towers import Clip
 from iplkit.errors import UserError
 
@@ -21,6 +21,7 @@ __all__ = [
     "PromptContext",
     "PromptMapper",
     "learned_text_features",
+    "learned_text_pair",
     "load_mapper",
     "save_mapper",
     "template_anchor",
@@ -120,6 +121,11 @@ class PromptContext:
         """The vectors of the class word, EOT and padding, ``[1, L - 1 - M, D]``."""
         return self._embeds[_side(which)][:, 1 + self.n_ctx :]
 
+    def ending(self, which: str) -> Tensor:
+        """The vectors of the class word and of EOT, without padding, ``[1, B, D]``."""
+        eot = int(eot_position(self.ids[_side(which)]))
+        return self._embeds[which][:, 1 + self.n_ctx : eot + 1]
+
     def assemble(self, prompts: Tensor, which: str = "target") -> tuple[Tensor, Tensor]:
         """Set learned vectors between the start and the class word.
 
@@ -133,12 +139,19 @@ class PromptContext:
         Raises:
             UserError: if the prompts are not M vectors of width D.
         """
-        width = self.prefix(which).shape[-1]
-        if prompts.ndim != 3 or prompts.shape[1:] != (self.n_ctx, width):
-            raise UserError(f"prompts need shape [N, {self.n_ctx}, {width}]; got {tuple(prompts.shape)}")
-        n = len(prompts)
-        parts = [self.prefix(which).expand(n, -1, -1), prompts, self.suffix(which).expand(n, -1, -1)]
-        return torch.cat(parts, dim=1), self.ids[which]
+        stem = self.stem(prompts)
+        return torch.cat([stem, self.suffix(which).expand(len(prompts), -1, -1)], dim=1), self.ids[which]
+
+    def stem(self, prompts: Tensor) -> Tensor:
+        """SOT and the learned vectors, which both sentences begin with, ``[N, M, D]`` -> ``[N, 1 + M, D]``.
+
+        Raises:
+            UserError: as `assemble`.
+        """
+        start = self.prefix("source")  # SOT, of either side
+        if prompts.ndim != 3 or prompts.shape[1:] != (self.n_ctx, start.shape[-1]):
+            raise UserError(f"prompts need shape [N, {self.n_ctx}, {start.shape[-1]}]; got {tuple(prompts.shape)}")
+        return torch.cat([start.expand(len(prompts), -1, -1), prompts], dim=1)
 
 
 def _side(which: str) -> str:
@@ -175,3 +188,15 @@ def learned_text_features(clip: Clip, prompts: Tensor, context: PromptContext, w
         which: "source" or "target".
     """
     return encode_prompt(clip, *context.assemble(prompts, which))
+
+
+def learned_text_pair(clip: Clip, prompts: Tensor, context: PromptContext) -> tuple[Tensor, Tensor]:
+    """`learned_text_features` of source and target, ``[N, M, D]`` -> twice ``[N, E]``, at half the price.
+
+    The two sentences of an image differ in the class word only (see `encode_branches`).
+
+    Args:
+        clip, prompts, context: as `learned_text_features`.
+    """
+    source, target = encode_branches(clip, context.stem(prompts), [context.ending(which) for which in SIDES])
+    return source, target

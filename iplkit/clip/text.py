@@ -157,6 +157,50 @@ def encode_prompt(clip: nn.Module, embeds: Tensor, ids: Tensor) -> Tensor:
     return clip.ln_final(at_eot) @ clip.text_projection  # [N, E]
 
 
+def encode_branches(clip: nn.Module, stem: Tensor, branches: Sequence[Tensor]) -> list[Tensor]:
+    """Features of sentences that begin alike and end differently, as one call; equal to `encode_prompt` of each.
+
+    Attention is causal, so the common beginning is the same in all of them: it is computed once, and the
+    ends stand behind it side by side, each blind to the others and at its own positions. In the last layer
+    only the last rows are computed, because nobody reads the rest.
+
+    Args:
+        clip: as `encode_prompt`.
+        stem: vectors of SOT and of all that the sentences share, before positions are added, ``[N, S, D]``.
+        branches: how each sentence goes on, up to its EOT and no further, ``[N, B, D]`` or ``[1, B, D]`` each.
+
+    Returns:
+        Text features, ``[N, E]`` for each branch, not normalized.
+
+    Raises:
+        UserError: if a sentence is longer than CLIP reads.
+    """
+    n, shared, _ = stem.shape
+    lengths = [branch.shape[1] for branch in branches]
+    if shared + max(lengths) > len(clip.positional_embedding):
+        raise UserError(f"a sentence needs at most {len(clip.positional_embedding)} rows; got {shared + max(lengths)}")
+    mask, positions, ends = _branch_mask(shared, lengths)
+    x = torch.cat([stem, *(branch.expand(n, -1, -1) for branch in branches)], dim=1)  # [N, L, D]
+    x, mask = x + clip.positional_embedding[positions], mask.to(x)
+    *layers, last = clip.transformer.resblocks
+    for layer in layers:
+        x = layer(x, attn_mask=mask)
+    seen = last.ln_1(x)
+    attended = last.attn(seen[:, ends], seen, seen, need_weights=False, attn_mask=mask[ends])[0]
+    x = x[:, ends] + last.ls_1(attended)  # [N, one row a branch, D]
+    x = x + last.ls_2(last.mlp(last.ln_2(x)))
+    return list((clip.ln_final(x) @ clip.text_projection).unbind(dim=1))
+
+
+def _branch_mask(shared: int, lengths: Sequence[int]) -> tuple[Tensor, list[int], list[int]]:
+    """What each row may look at, ``[L, L]`` to be added; the position of each row; the row where each branch ends."""
+    branch = torch.repeat_interleave(torch.arange(len(lengths) + 1), torch.tensor([shared, *lengths]))  # 0 is the stem
+    visible = ((branch == 0)[None, :] | (branch[:, None] == branch[None, :])).tril()
+    positions = list(range(shared)) + [shared + i for length in lengths for i in range(length)]
+    ends = [shared + sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
+    return torch.zeros(len(branch), len(branch)).masked_fill(~visible, float("-inf")), positions, ends
+
+
 def encode_prompt_slow(clip: nn.Module, embeds: Tensor, ids: Tensor) -> Tensor:
     """`encode_prompt` as a definition: one sentence at a time, all 77 rows, the published loop.
 

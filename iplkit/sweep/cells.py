@@ -1,0 +1,81 @@
+"""A cell of the thesis table: one method, one target domain, one seed, and what was changed; one small JSON file.
+
+Cells of the full tier are printed: they lie in ``figures/full/cells/`` and are never overwritten. Other tiers write
+into their run's folder.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from iplkit import paths
+from iplkit.errors import UserError
+
+SOURCE = "source"  # the "method" that changes nothing: what the source generator scores, and what true renders score
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Which run.
+
+    Args:
+        method: a name in `iplkit.adapt.METHODS`, or "source".
+        target: word of the target domain.
+        seed: of every draw of the adaptation.
+        changes: settings that differ from the method's, "name=value", as `iplkit adapt --set` takes them.
+        variant: a short name for the changes; empty if there are none.
+    """
+
+    method: str
+    target: str
+    seed: int = 0
+    changes: tuple[str, ...] = ()
+    variant: str = ""
+
+    def __post_init__(self):
+        if bool(self.changes) != bool(self.variant):
+            raise UserError(f"a cell with changed settings needs a name for them; got {list(self.changes)} and {self.variant!r}")
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending: ``ipl-sketch-seed0``, or ``ipl-sketch-seed0-batch2``."""
+        words = [paths.slug(self.method), paths.slug(self.target), f"seed{self.seed}", *([paths.slug(self.variant)] if self.variant else [])]
+        return "-".join(words)
+
+
+def cell_folder(tier: str = "full", profile: str = "world") -> Path:
+    """Where cells of a tier lie."""
+    if tier == "full" and profile == "world":
+        return paths.root() / "figures" / "full" / "cells"
+    return paths.run_folder(tier, profile) / "cells"
+
+
+def read_cell(path: Path) -> dict:
+    """The record of one cell.
+
+    Raises:
+        UserError: if the file is damaged or holds something else.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["kind"] != "cell" or not isinstance(record["scores"], dict):
+            raise KeyError("kind")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path.name} needs to be the record of a cell; it is damaged or something else") from error
+    return record
+
+
+def read_cells(folder: Path) -> pd.DataFrame:
+    """All cells of a folder, one row each.
+
+    Returns:
+        Columns "method", "target", "seed", "variant", and one for each score; sorted. Empty where there is no cell.
+    """
+    rows = []
+    for path in sorted(Path(folder).glob("*.json")):
+        record = read_cell(path)
+        rows.append({key: record[key] for key in ("method", "target", "seed", "variant")} | record["scores"])
+    table = pd.DataFrame(rows, columns=None if rows else ["method", "target", "seed", "variant"])
+    return table.sort_values(["method", "variant", "target", "seed"], ignore_index=True)
