@@ -370,7 +370,7 @@ def zoo_get(name: str, source: Path | None, folder: Path | None) -> None:
 @click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_metrics(c) if v else None, help="Show all metrics, and stop.")
 @device_option
 def evaluate(a: Path, b: Path, metrics: tuple[str, ...], number: int | None, rounds: int, no_cache: bool, out: Path | None, **options) -> None:
-    """Compare B with A: two folders of pictures, two generators, or stored features.
+    """Compare B with A: two folders of pictures, two generators, their records (.json), or stored features.
 
     Paired metrics (scs, id, lpips, clip_direction) need pictures of equal names, or two generators, which then draw
     the same latents. What cannot be computed is skipped with its reason; a metric asked for by name is refused.

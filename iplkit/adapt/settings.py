@@ -15,6 +15,7 @@ QUIRKS = {
     "no_guard": "the image direction is scaled to length 1 however short it is",
     "ema_ipl_only": "IPL saves averaged weights, NADA the last ones",
     "adam_ages_unchosen": "Adam counts a step, with gradient 0, for layers that were not chosen",
+    "reencode_equal": "images that moved by a sum of exactly 0 are shown again plus 1e-6, as NADA does; needs no_guard to show",
     "mixing_unpaired": "style mixing changes latents at another row for the source image than for the adapted one",
 }
 NOISES = ("paired", "independent", "none")
