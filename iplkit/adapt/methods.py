@@ -197,6 +197,8 @@ def check(generator: nn.Module, clips: Sequence[nn.Module], source: str, target:
     """
     for model in clips:
         model.tokenize([source, target] + [settings.second] * bool(settings.second))
+        if settings.templates:
+            model.tokenize([template.format(target) for template in settings.templates])
     if len(clips) != len(settings.clip_weights) or not clips:
         raise UserError(f"clip_weights needs one weight for each CLIP; got {len(settings.clip_weights)} for {len(clips)}")
     if settings.selector == "adaptive":
@@ -230,7 +232,7 @@ def make_tasks(
     more = tuple(zip(clips[1:], settings.clip_weights[1:], strict=True))
     tasks = []
     for model in clips:
-        look, templates = Look(model, settings, seed), known_templates(model)
+        look, templates = Look(model, settings, seed), settings.templates or known_templates(model)
         tasks.append(Task(generator, model, source, target, settings, seed, look, templates, cache, progress, more if not tasks else ()))
     return tasks
 

@@ -131,6 +131,7 @@ def make_product(
     progress: bool = True,
     force: bool = False,
     allow_unknown: bool = False,
+    cache: Path | None = None,
 ) -> Product:
     """Adapt a generator and write it, or find that it is there already.
 
@@ -151,6 +152,7 @@ def make_product(
         progress: show bars with the time left.
         force: train although the product is there.
         allow_unknown: let words through that the CLIP never saw; the record and the file's name say so.
+        cache: folder of what several runs share, such as the pool of IPL's first stage; None is one inside `out`.
 
     Raises:
         UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
@@ -182,7 +184,7 @@ def make_product(
     generator = zoo.load("generator", profile, models)
     resume_dir = folder / ".resume" / path.stem
     result = adapt(
-        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=folder / ".cache"
+        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=cache or folder / ".cache"
     )
     record = write_product(path, record, generator, result)
     shutil.rmtree(resume_dir, ignore_errors=True)

@@ -20,12 +20,14 @@ QUIRKS = {
 }
 NOISES = ("paired", "independent", "none")
 SELECTORS = ("adaptive", "all", "manual", "oracle")
+BASES = ("sentence", "none")
+MAPPERS = {"perceptron": None, "transformer": "alone", "transformer as written": "batch"}  # name -> layout of `TransformerMapper`
 
 LATER = {
     "beta1", "rows_k", "rows", "schedule", "mixing", "clip_weights", "lambda_direction", "lambda_global", "lambda_patch",
     "lambda_manifold", "patch_share", "patches", "second", "share", "anchor_start", "anchor_every", "anchor_weight",
     "anchor_prompt_steps", "variations", "variation_angle", "moment_weight",
-    "prompts", "align_weight",
+    "prompts", "align_weight", "base", "templates", "mapper",
 }  # fmt: skip
 
 
@@ -88,16 +90,20 @@ class AdaptSettings:
     moment_weight: float = 1.0  # "moments": of the covariance term
     prompts: tuple[str, ...] = ()  # "ipl_star": sentences about the target; empty takes `prompt_lists.prompt_list`
     align_weight: float = 0.2  # "ipl_star": of the alignment with them; the thesis' last value, it began with 0.3
+    base: str = "sentence"  # what is added to a learned prompt's feature: that of the manual sentence, or "none"
+    templates: tuple[str, ...] = ()  # sentences with a {} for the class; empty takes all that this CLIP knows
+    mapper: str = "perceptron"  # the published one, or the thesis' third Transformer: mended ("transformer"), or "transformer as written"
 
     def __post_init__(self):
         object.__setattr__(self, "quirks", frozenset(self.quirks))
         object.__setattr__(self, "prompts", check_prompts(self.prompts) if self.prompts else ())
-        for name in ("rows", "clip_weights"):
+        for name in ("rows", "clip_weights", "templates"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "schedule", tuple((int(first), tuple(rows)) for first, rows in self.schedule))
         if unknown := sorted(self.quirks - set(QUIRKS)):
             raise UserError(f"quirks must be among {sorted(QUIRKS)}; got {unknown}")
-        for name, choices in {"noise": NOISES, "selector": SELECTORS, "precision": ("float32", "bfloat16")}.items():
+        named = {"noise": NOISES, "selector": SELECTORS, "precision": ("float32", "bfloat16"), "base": BASES, "mapper": MAPPERS}
+        for name, choices in named.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"{name} must be one of {list(choices)}; got {getattr(self, name)!r}")
         for name in ("steps", "batch", "select_every", "select_batch", "select_micro", "mapper_batch", "mapper_pool", "save_every"):
@@ -113,6 +119,7 @@ class AdaptSettings:
         if self.align_weight < 0:
             raise UserError(f"align_weight must not be negative; got {self.align_weight}")
         self._check_rows()
+        self._check_sentences()
         if not (0 <= self.mixing <= 1 and 0 <= self.share <= 1 and 0 < self.patch_share <= 1 and 0 <= self.beta1 < 1):
             raise UserError(
                 f"mixing and share must lie in [0, 1], patch_share in (0, 1], beta1 in [0, 1); "
@@ -132,6 +139,15 @@ class AdaptSettings:
             raise UserError(f"schedule must begin at step 0 and rise for the selector 'manual', and be empty for others; got {firsts}")
         if not all(rows for _, rows in self.schedule):
             raise UserError("schedule must give each phase at least one row; one has none")
+
+    def _check_sentences(self) -> None:
+        for template in self.templates:
+            if not isinstance(template, str) or "{}" not in template:
+                raise UserError(f"templates need texts with a {{}} for the class word; got {template!r}")
+        if len(set(self.templates)) < len(self.templates):
+            raise UserError(f"templates need to be distinct; got {list(self.templates)}")
+        if self.base == "none" and (lost := sorted(self.quirks & {"base_without_class", "base_full_stop"})):
+            raise UserError(f"base 'none' leaves no sentence that {' and '.join(lost)} could change; choose one of them")
 
     @classmethod
     def at(cls, profile: str = "world", tier: str = "laptop") -> "AdaptSettings":

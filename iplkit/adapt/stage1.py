@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from iplkit.adapt.draws import draw, draw_seed
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
-from iplkit.adapt.settings import AdaptSettings
+from iplkit.adapt.settings import MAPPERS, AdaptSettings
 from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features, learned_text_pair
+from iplkit.clip.transformer_mapper import TransformerMapper
 from iplkit.errors import UserError
 from iplkit.latents import sample_z
 from iplkit.losses import ipl_stage1_loss
@@ -85,7 +86,7 @@ class TextSide:
     """From learned prompts to the text features of one domain, `[N, M, D]` -> `[N, E]`, not normalized.
 
     The feature of a manual sentence is added, as the published code does. It holds the learned
-    prompt near the language; both are as long as CLIP makes them.
+    prompt near the language; both are as long as CLIP makes them. `settings.base` "none" adds nothing.
 
     Args:
         clip: frozen CLIP.
@@ -101,9 +102,10 @@ class TextSide:
             sentence = context.ctx_init
         else:
             sentence = context.sentence(which, full_stop=settings.has("base_full_stop"))
-        self.sentence = sentence
+        self.sentence = "" if settings.base == "none" else sentence
         with torch.no_grad():
-            self.base = clip.encode_text(clip.tokenize([sentence]))  # [1, E]
+            base = clip.encode_text(clip.tokenize([sentence]))  # [1, E]
+            self.base = base if self.sentence else torch.zeros_like(base)
 
     def learned(self, prompts: Tensor) -> Tensor:
         """The learned sentence alone, `[N, M, D]` -> `[N, E]`."""
@@ -214,12 +216,9 @@ def own_dropout(mapper: nn.Module, seed: int) -> Iterator[None]:
         yield
 
 
-def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int, w_dim: int = 512) -> PromptMapper:
-    """An untrained mapper of the right sizes, for latent codes of `w_dim` channels."""
-    return PromptMapper(
-        width=clip.text_width,
-        n_ctx=context.n_ctx,
-        w_dim=w_dim,
-        last_activation=settings.has("mapper_last_activation"),
-        seed=draw_seed(seed, "mapper"),
-    )
+def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int, w_dim: int = 512) -> nn.Module:
+    """An untrained mapper of the right sizes and of the kind that `settings.mapper` names, for latent codes of `w_dim` channels."""
+    sizes = {"width": clip.text_width, "n_ctx": context.n_ctx, "w_dim": w_dim, "seed": draw_seed(seed, "mapper")}
+    sizes["last_activation"] = settings.has("mapper_last_activation")
+    layout = MAPPERS[settings.mapper]
+    return PromptMapper(**sizes) if layout is None else TransformerMapper(layout=layout, **sizes)
