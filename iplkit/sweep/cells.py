@@ -67,15 +67,40 @@ def read_cell(path: Path) -> dict:
     return record
 
 
+def read_records(folder: Path) -> list[dict]:
+    """The records of all cells of a folder, in the order of their names.
+
+    Raises:
+        UserError: if one is damaged.
+    """
+    return [read_cell(path) for path in sorted(Path(folder).glob("*.json"))]
+
+
 def read_cells(folder: Path) -> pd.DataFrame:
     """All cells of a folder, one row each.
 
     Returns:
-        Columns "method", "target", "seed", "variant", and one for each score; sorted. Empty where there is no cell.
+        Columns "method", "target", "seed", "variant", and one for each score, nan where a cell has none; sorted. Empty
+        where there is no cell.
     """
-    rows = []
-    for path in sorted(Path(folder).glob("*.json")):
-        record = read_cell(path)
-        rows.append({key: record[key] for key in ("method", "target", "seed", "variant")} | record["scores"])
-    table = pd.DataFrame(rows, columns=None if rows else ["method", "target", "seed", "variant"])
+    return _table(folder, "scores")
+
+
+def read_summaries(folder: Path) -> pd.DataFrame:
+    """How the trainings began and ended, one row each: "first_loss", "last_moved" and so on, as products record them."""
+    return _table(folder, "summary")
+
+
+def read_truths(folder: Path) -> pd.DataFrame:
+    """What true renders score, from the source's cells: one row a target, its index; one column a score."""
+    found = {r["target"]: r["true renders"] for r in read_records(folder) if r["method"] == SOURCE}
+    return pd.DataFrame.from_dict(found, orient="index", dtype=float).rename_axis("target")
+
+
+def _table(folder: Path, part: str) -> pd.DataFrame:
+    keys = ["method", "target", "seed", "variant"]
+    rows = [{key: record[key] for key in keys} | record[part] for record in read_records(folder) if part in record]
+    table = pd.DataFrame(rows, columns=None if rows else keys)
+    numbers = [name for name in table if name not in keys]
+    table[numbers] = table[numbers].astype(float)
     return table.sort_values(["method", "variant", "target", "seed"], ignore_index=True)
