@@ -48,7 +48,7 @@ def contradictions(printed: list[dict], again: list[dict], level: float = LEVEL)
     if not numbers:
         return []
     found = compare_cells(_table(printed), _table(again), family_level(level, numbers))
-    outside = found[[inside is False for inside in found["inside"]]]
+    outside = found[found["inside"].eq(False)]
     return [
         f"{row.method}-{row.target}-seed{row.seed}: {row.score} came out as {row.again:.4g}, "
         f"outside {row.low:.4g} to {row.high:.4g}, where {row.n} printed seed{'s' * (row.n != 1)} put it"
