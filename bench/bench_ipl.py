@@ -308,7 +308,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--steps", type=int, default=2, help="steps a round and side (default 2)")
     parser.add_argument("--text-steps", type=int, default=20, help="steps a round of our stage 1, set-up included (default 20)")
-    parser.add_argument("--micro", type=int, default=2, help="images at a time in our selection, for time and memory (default 2)")
+    parser.add_argument("--micro", type=int, default=4, help="images at a time in our selection, for time and memory (default 4)")
     parser.add_argument("--out", type=Path, help="file for the lines")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
