@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from iplkit.adapt.draws import draw
+from iplkit.adapt.lean import InputsOnly
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.errors import UserError
 from iplkit.latents import sample_z
@@ -129,7 +130,7 @@ def row_scores(
     """How strongly each W+ row steers an image toward a caption: mean absolute gradient of the similarity.
 
     The published code takes one SGD step on w and measures how far each row moved, which ranks alike.
-    Stored pixel noise makes the result independent of `micro_batch`.
+    Stored pixel noise makes the result independent of `micro_batch`. Nothing is kept for gradients of weights (see `InputsOnly`).
 
     Args:
         generator: the generator being trained.
@@ -144,7 +145,7 @@ def row_scores(
         `[num_ws]`, not negative.
     """
     total = torch.zeros(ws.shape[1], device=ws.device)
-    with frozen(generator):
+    with frozen(generator), InputsOnly():
         for part in ws.split(micro_batch):
             leaf = part.detach().requires_grad_(True)
             images = generator.synthesis(leaf, noise_mode="const")
