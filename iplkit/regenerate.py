@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,11 @@ from iplkit import paths
 from iplkit.errors import UserError
 from iplkit.sources import Source, modules_of_module, read_source
 from iplkit.stage import FRAME, environment, first_page
+from iplkit.sweep.cells import cell_folder, manifest_path
+from iplkit.sweep.plans import plan as plan_cells
+from iplkit.sweep.plans import plans_at
 
-GUESS = {"adapt": 90.0, "notebook": 20.0, "book": 20.0}  # seconds, until a first run has measured them
+GUESS = {"adapt": 90.0, "cells": 90.0, "notebook": 20.0, "book": 20.0}  # seconds, until a first run has measured them
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Job:
     """One step of the workflow.
 
     Args:
-        name: what the reader calls it: ``11_adaptation``, ``ipl-photo-to-ukiyo-e-seed0`` or ``book``.
-        kind: "adapt", "notebook" or "book".
+        name: what the reader calls it: ``11_adaptation``, ``ipl-photo-to-ukiyo-e-seed0``, ``cells-laptop`` or ``book``.
+        kind: "adapt", "cells", "notebook" or "book".
         inputs: files whose change makes it run again, relative to the repository.
         outputs: files it makes.
         log: what it printed.
@@ -88,6 +91,8 @@ def jobs(tier: str = "laptop", profile: str = "world") -> list[Job]:
         raise UserError(f"a record that is read needs a notebook that writes it; none writes {', '.join(sorted(set(lost)))}")
     wanted = dict.fromkeys(pair for source in sources for pair in source.adapted)
     table = [_adapt_job(method, target, tier, profile, run) for method, target in wanted]
+    plans = dict.fromkeys(name for source in sources for name in source.cells) if profile == "world" else ()
+    table += [_cells_job(name, wanted, tier, run) for name in plans]
     table += [_notebook_job(source, set(writers), tier, profile, run) for source in sources]
     return [*table, _book_job(table, tier, profile, run)]
 
@@ -101,15 +106,34 @@ def _adapt_job(method: str, target: str, tier: str, profile: str, run: str) -> J
     return Job(name, "adapt", inputs, (output,), f"{run}/logs/{name}.txt", command)
 
 
+def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> Job:
+    """Cells of a plan; they wait for the generators among them that notebooks need anyway."""
+    wanted = {paths.adapted_name(cell.method, cell.target, seed=cell.seed) for cell in plan_cells(plans_at(name, tier)) if not cell.variant}
+    products = tuple(f"{run}/adapted/{file}" for file in (paths.adapted_name(*pair) for pair in adapted) if file in wanted)
+    manifest = manifest_path(name, tier)
+    command = (sys.executable, "-m", "iplkit.sweep.job", name, "--tier", tier)
+    inputs = tuple(_relative(path) for path in modules_of_module("iplkit.sweep.job")) + _shipped() + products
+    return Job(manifest.stem, "cells", inputs, (_relative(manifest),), f"{run}/logs/{manifest.stem}.txt", command)
+
+
 def _notebook_job(source: Source, written: set[str], tier: str, profile: str, run: str) -> Job:
     modules = tuple(_relative(path) for path in source.modules)
-    products = tuple(f"{run}/adapted/{paths.adapted_name(*pair)}" for pair in source.adapted)
+    products = tuple(f"{run}/adapted/{paths.adapted_name(*pair)}" for pair in source.adapted) + _cells_of(source, tier, profile)
     records = tuple(f"{run if name in written else '.'}/figures/{name}.json" for name in source.reads if name not in source.writes)
     records = tuple(name.removeprefix("./") for name in records)
     outputs = (f"{run}/notebooks/{source.name}.ipynb", *(f"{run}/figures/{name}.json" for name in source.writes))
     command = (sys.executable, "-m", "iplkit.execute", source.name, "--tier", tier, "--profile", profile)
     inputs = (_relative(source.notebook), *modules, *(_shipped() if "iplkit/zoo.py" in modules else ()), *products, *records)
     return Job(source.name, "notebook", inputs, outputs, f"{run}/logs/{source.name}.txt", command)
+
+
+def _cells_of(source: Source, tier: str, profile: str) -> tuple[str, ...]:
+    """The cells that a notebook reads: its run's, by their list, and those in print."""
+    if not source.cells:
+        return ()
+    lists = [manifest_path(name, tier) for name in source.cells] if profile == "world" else []
+    printed = [] if tier == "full" else sorted(cell_folder("full").glob("*.json"))
+    return tuple(_relative(path) for path in [*lists, *printed])
 
 
 def _book_job(table: list[Job], tier: str, profile: str, run: str) -> Job:

@@ -1,7 +1,7 @@
 """What a notebook is made of, read from its code without running it.
 
-The workflow needs to know which modules a notebook imports, which adapted generators it opens, and which figures,
-tables and records it writes and reads. All of it stands in the code as literals, so no second list can go stale.
+The workflow needs to know which modules a notebook imports, which adapted generators it opens, which cells of the
+thesis table it reads, and which figures, tables and records it writes and reads. All of it stands in the code as literals, so no second list can go stale.
 """
 
 import ast
@@ -25,6 +25,7 @@ class Source:
         notebook: its path.
         modules: files of `iplkit` it imports, directly or through other modules.
         adapted: (method, target) of every adapted generator it opens.
+        cells: plans whose cells it reads.
         reads: records of other notebooks that it reads.
         writes: figures and tables that it writes, in order.
     """
@@ -32,6 +33,7 @@ class Source:
     notebook: Path
     modules: tuple[Path, ...]
     adapted: tuple[tuple[str, str], ...]
+    cells: tuple[str, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
 
@@ -58,6 +60,7 @@ def read_source(notebook: Path) -> Source:
         notebook,
         modules_of_notebook(notebook),
         tuple(literals("adapted_path", (0, 1))),
+        tuple(name for (name,) in literals("cells_path", (0,))),
         tuple(name for (name,) in literals("read_numbers", (0,))),
         tuple(name for f in ("save_figure", "save_table") for (name,) in literals(f, (1,))),
     )

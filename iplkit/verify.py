@@ -15,6 +15,8 @@ from iplkit import paths
 from iplkit.prose import Page, look_up
 from iplkit.records import shipped_hashes
 from iplkit.sources import read_source
+from iplkit.sweep.cells import cell_folder
+from iplkit.sweep.checks import check_cells
 from iplkit.weights import sha256
 
 KEYS = {"name", "notebook", "profile", "tier", "config", "seeds", "inputs", "files", "tolerance", "numbers"}
@@ -34,7 +36,8 @@ def verify() -> Report:
     report = Report()
     figures = paths.root() / "figures"
     records = read_records(figures, report)
-    _check_cells(figures, report)
+    _check_products(figures, report)
+    _check_cells(report)
     again = _check_recomputed(records, report)
     pages = book_pages()
     _check_pages(pages, records, report)
@@ -72,8 +75,15 @@ def read_records(folder: Path, report: Report) -> dict[Path, dict]:
     return records
 
 
-def _check_cells(folder: Path, report: Report) -> None:
-    """Cells in the folders below (one small JSON each, in the words of the command that made it) stand beside their pictures."""
+def _check_cells(report: Report) -> None:
+    """The thesis table: printed cells against the shipped weights, and against what a run computed again."""
+    wrong, aged = check_cells(cell_folder("full"), cell_folder("laptop"), shipped_hashes())
+    report.wrong += [f"{_name(cell_folder('full'))}/{sentence}" for sentence in wrong]
+    report.aged += [f"{_name(cell_folder('full'))}/{sentence}" for sentence in aged]
+
+
+def _check_products(folder: Path, report: Report) -> None:
+    """Files in the folders below (one small JSON each, in the words of the command that made it) stand beside their pictures."""
     for path in sorted(folder.glob("*/**/*.json")):
         report.checked += 1
         try:

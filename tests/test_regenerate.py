@@ -49,6 +49,37 @@ def test_an_adapted_generator_is_a_step_of_its_own(book):
     assert "iplkit/adapt/loop.py" in table[0].inputs
 
 
+def test_cells_of_the_thesis_table_are_a_step_that_waits_for_its_generators(book):
+    folder = book(
+        a=small_book.notebook('adapted_path("nada", "sketch", TIER)\nadapted_path("nada", "statue", TIER)'),
+        b=small_book.notebook('read_cells(cells_path("laptop", TIER))'),
+    )
+    (folder / "figures/full/cells").mkdir(parents=True)
+    (folder / "figures/full/cells/nada-sketch-seed0.json").write_text("{}")
+    table = regenerate.jobs("laptop")
+    assert [j.kind for j in table] == ["adapt", "adapt", "cells", "notebook", "notebook", "book"]
+    cells, reader = job(table, "cells-laptop"), job(table, "b")
+    adapted = [name for name in cells.inputs if "/adapted/" in name and name.endswith(".safetensors")]
+    assert adapted == ["_build/run/world-laptop/adapted/nada-photo-to-sketch-seed0.safetensors"], "no cell is a statue"
+    assert {"iplkit/sweep/ruler.py", "iplkit/adapt/loop.py"} <= set(cells.inputs)
+    assert cells.outputs == ("_build/run/world-laptop/cells-laptop.json",) and cells.outputs[0] in reader.inputs
+    assert "figures/full/cells/nada-sketch-seed0.json" in reader.inputs, "a new printed cell makes the chapter run again"
+    assert not any("cells" in name for name in job(table, "a").inputs)
+
+
+def test_at_the_full_tier_the_step_fills_the_printed_cells(book):
+    book(b=small_book.notebook('read_cells(cells_path("laptop", TIER))'))
+    table = regenerate.jobs("full")
+    assert job(table, "cells-laptop").command[-3:] == ("laptop", "--tier", "full")
+    assert [j.kind for j in regenerate.jobs("laptop", "paper")] == ["notebook", "book"], "the table is the world's"
+
+
+def test_an_unknown_plan_of_cells_is_refused(book):
+    book(b=small_book.notebook('cells_path("tables", TIER)'))
+    with pytest.raises(UserError, match="a plan is one of"):
+        regenerate.jobs()
+
+
 def test_a_record_makes_its_reader_wait_for_its_writer(book):
     book(a=small_book.notebook('n = read_numbers("tab-a", origin)'), b=small_book.notebook(SAVES))
     table = regenerate.jobs()

@@ -38,7 +38,12 @@ PUBLISHED = AdaptSettings(noise="independent", select_every=1, mapper_pool=9600)
 ALL_ROWS = replace(PUBLISHED, ema=0.0, selector="all")
 PAPER = {
     # README of StyleGAN-NADA: all layers, batch 2, 300 steps, the last weights.
-    "nada": replace(PUBLISHED, ema=0.0, selector="adaptive", rows_share=1.0, quirks={"selection_bare_word", "selection_off_by_one"}),
+    "nada": replace(
+        PUBLISHED,
+        ema=0.0,
+        rows_share=1.0,
+        quirks={"selection_bare_word", "selection_off_by_one", "no_guard", "reencode_equal"},
+    ),
     # README of IPL: 12 of 18 rows, averaged weights. "adam_ages_unchosen" is what its torch 1.8 did.
     "ipl": replace(
         PUBLISHED,

@@ -164,7 +164,8 @@ def train_mapper(
         sizes = f"{context.n_ctx} vectors of width {clip.text_width} from codes of {pool.w.shape[1]} channels"
         raise UserError(f"mapper needs to write {sizes}; it writes {mapper.n_ctx} of {mapper.width} from {mapper.w_dim}")
     source, target = (TextSide(clip, context, which, settings, stage=1) for which in ("source", "target"))
-    optimizer = torch.optim.Adam(mapper.parameters(), lr=settings.mapper_lr)
+    fused = pool.w.device.type in ("cpu", "cuda")  # one pass over the weights; the same update
+    optimizer = torch.optim.Adam(mapper.parameters(), lr=settings.mapper_lr, fused=fused)
     log = [] if keep is None else keep.load(mapper, optimizer)
     total, done = settings.mapper_steps, len(log)
     for step in tqdm(range(done, total), initial=done, total=total, desc="mapper", unit="step", disable=not progress):

@@ -139,19 +139,12 @@ class PromptContext:
         Raises:
             UserError: if the prompts are not M vectors of width D.
         """
-        stem = self.stem(prompts)
-        return torch.cat([stem, self.suffix(which).expand(len(prompts), -1, -1)], dim=1), self.ids[which]
-
-    def stem(self, prompts: Tensor) -> Tensor:
-        """SOT and the learned vectors, which both sentences begin with, ``[N, M, D]`` -> ``[N, 1 + M, D]``.
-
-        Raises:
-            UserError: as `assemble`.
-        """
-        start = self.prefix("source")  # SOT, of either side
-        if prompts.ndim != 3 or prompts.shape[1:] != (self.n_ctx, start.shape[-1]):
-            raise UserError(f"prompts need shape [N, {self.n_ctx}, {start.shape[-1]}]; got {tuple(prompts.shape)}")
-        return torch.cat([start.expand(len(prompts), -1, -1), prompts], dim=1)
+        width = self.prefix(which).shape[-1]
+        if prompts.ndim != 3 or prompts.shape[1:] != (self.n_ctx, width):
+            raise UserError(f"prompts need shape [N, {self.n_ctx}, {width}]; got {tuple(prompts.shape)}")
+        n = len(prompts)
+        parts = [self.prefix(which).expand(n, -1, -1), prompts, self.suffix(which).expand(n, -1, -1)]
+        return torch.cat(parts, dim=1), self.ids[which]
 
 
 def _side(which: str) -> str:
@@ -197,6 +190,11 @@ def learned_text_pair(clip: Clip, prompts: Tensor, context: PromptContext) -> tu
 
     Args:
         clip, prompts, context: as `learned_text_features`.
+
+    Raises:
+        UserError: if the prompts are not M vectors of width D.
     """
-    source, target = encode_branches(clip, context.stem(prompts), [context.ending(which) for which in SIDES])
+    if prompts.ndim != 3 or prompts.shape[1:] != (context.n_ctx, clip.text_width):
+        raise UserError(f"prompts need shape [N, {context.n_ctx}, {clip.text_width}]; got {tuple(prompts.shape)}")
+    source, target = encode_branches(clip, context.prefix("source"), prompts, [context.ending(which) for which in SIDES])
     return source, target

@@ -13,6 +13,7 @@ import pandas as pd
 from iplkit import paths
 from iplkit.errors import UserError
 
+KEYS = {"method", "target", "seed", "variant"}
 SOURCE = "source"  # the "method" that changes nothing: what the source generator scores, and what true renders score
 
 
@@ -52,6 +53,26 @@ def cell_folder(tier: str = "full", profile: str = "world") -> Path:
     return paths.run_folder(tier, profile) / "cells"
 
 
+def manifest_path(name: str, tier: str = "laptop", profile: str = "world") -> Path:
+    """The list of cells that the workflow writes when all of a plan are there."""
+    return paths.run_folder(tier, profile) / f"cells-{paths.slug(name)}.json"
+
+
+def cells_path(name: str, tier: str = "laptop") -> Path:
+    """The folder of a plan's cells that the workflow computed; notebooks name the plan with a literal, so that it knows.
+
+    Args:
+        name: of the plan, see `iplkit.sweep.plans`. At the full tier the printed cells are meant, which it is a part of.
+        tier: as usual.
+
+    Raises:
+        UserError: if they have not been computed yet; the sentence holds the command that does it.
+    """
+    if not manifest_path(name, tier).is_file():
+        raise UserError(f"the cells of {name} are needed and not computed yet; compute them with: iplkit regenerate cells-{paths.slug(name)} --tier {tier}")
+    return cell_folder(tier)
+
+
 def read_cell(path: Path) -> dict:
     """The record of one cell.
 
@@ -60,7 +81,7 @@ def read_cell(path: Path) -> dict:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["kind"] != "cell" or not isinstance(record["scores"], dict):
+        if record["kind"] != "cell" or not isinstance(record["scores"], dict) or not KEYS <= set(record):
             raise KeyError("kind")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path.name} needs to be the record of a cell; it is damaged or something else") from error

@@ -82,5 +82,5 @@ def _fits(value: float, old: pd.Series, own: pd.Series, level: float, fixed: boo
     return {"n": found.n, "mean": found.value, "low": low, "high": high, "again": value, "same": equal, "inside": inside}
 
 
-def _float(value) -> float:
+def _float(value: float | None) -> float:
     return math.nan if value is None else float(value)

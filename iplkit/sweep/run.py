@@ -95,7 +95,8 @@ def _claimed(folder: Path, cell: Cell) -> Iterator[bool]:
     """Whether this process may work on a cell; the claim ends with the block, or with the process."""
     locks = paths.root() / "_build" / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with open(locks / f"{folder.name}-{cell.name}", "w") as file:
+    where = folder.relative_to(paths.root()) if folder.is_relative_to(paths.root()) else folder
+    with open(locks / f"{paths.slug(str(where))}-{cell.name}", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

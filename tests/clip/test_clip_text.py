@@ -134,14 +134,14 @@ def test_ids_of_another_shape_are_refused(tiny_clip):
 
 
 def test_branches_of_three_lengths_equal_each_sentence_alone(tiny_clip, generator):
-    stem = torch.randn(2, 3, 64, generator=generator)
+    start, stem = torch.randn(1, 2, 64, generator=generator), torch.randn(2, 1, 64, generator=generator)
     branches = [torch.randn(n, length, 64, generator=generator) for n, length in ((2, 4), (1, 1), (1, 74))]
     ids = lambda length: torch.tensor([[49406] + [1] * (length - 2) + [49407]])  # noqa: E731
-    for got, branch in zip(encode_branches(tiny_clip, stem, branches), branches):
-        whole = torch.cat([stem, branch.expand(2, -1, -1)], dim=1)
+    for got, branch in zip(encode_branches(tiny_clip, start, stem, branches), branches):
+        whole = torch.cat([start.expand(2, -1, -1), stem, branch.expand(2, -1, -1)], dim=1)
         assert_close(got, encode_prompt(tiny_clip, whole, ids(whole.shape[1])), atol=1e-5, rtol=1e-5)
 
 
 def test_a_branch_that_does_not_fit_is_refused(tiny_clip):
     with pytest.raises(UserError, match="at most 77 rows; got 78"):
-        encode_branches(tiny_clip, torch.zeros(1, 3, 64), [torch.zeros(1, 75, 64)])
+        encode_branches(tiny_clip, torch.zeros(1, 1, 64), torch.zeros(1, 2, 64), [torch.zeros(1, 75, 64)])

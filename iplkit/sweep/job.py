@@ -1,0 +1,60 @@
+"""Cells as a step of the workflow: a plan computed in one process, and a list of its cells written at the end.
+
+A run's own cells are measured anew, because the code may have changed since. Printed cells (the full tier) are not:
+there this is the sweep that fills the thesis table, and it goes on where the last one stopped.
+"""
+
+import sys
+
+import click
+import torch
+
+from iplkit.errors import UserError
+from iplkit.records import write_json
+from iplkit.sweep.cells import cell_folder, manifest_path
+from iplkit.sweep.plans import plan, plans_at
+from iplkit.sweep.run import run_cells, waiting
+from iplkit.weights import sha256
+
+
+def compute(name: str, tier: str) -> dict[str, str]:
+    """Compute a plan's cells, and list them.
+
+    Args:
+        name: of the plan.
+        tier: "full" goes on filling the printed cells of all plans that it is a part of.
+
+    Returns:
+        Name of each cell -> its hash, of printed ones; of others only the names, since times stand in them too.
+
+    Raises:
+        UserError: unknown plan or tier; or cells are missing because another process works on them.
+    """
+    cells, folder = plan(plans_at(name, tier)), cell_folder(tier)
+    manifest_path(name, tier).unlink(missing_ok=True)
+    if tier != "full":
+        for cell in cells:
+            (folder / f"{cell.name}.json").unlink(missing_ok=True)
+    torch.set_num_threads(1)
+    run_cells(cells, folder, tier, progress=False)
+    if missing := waiting(cells, folder):
+        raise UserError(f"another process is computing some of these cells; wait for it, and run this again: {', '.join(c.name for c in missing[:3])}")
+    listed = {cell.name: sha256(folder / f"{cell.name}.json") if tier == "full" else "" for cell in cells}
+    write_json(manifest_path(name, tier), {"kind": "list of cells", "plan": name, "tier": tier, "cells": listed})
+    return listed
+
+
+@click.command()
+@click.argument("name")
+@click.option("--tier", default="laptop")
+def main(name: str, tier: str) -> None:
+    """Compute the cells of a plan; the workflow calls this."""
+    try:
+        click.echo(f"{len(compute(name, tier))} cells")
+    except UserError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
