@@ -59,12 +59,13 @@ def main() -> None:
 @click.option("-f", "--force", is_flag=True, help="Train again although the result is there.")
 @click.option("--allow-unknown", is_flag=True, help="Let words through that the CLIP never saw; the result is marked.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Another setting, for example lr=0.002; can be repeated. --list shows all.")
+@click.option("--prompts", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="For ipl_star: sentences about the target, one a line, or .json with a list for each target.")
 @click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Also write a g_ema file that the published code reads.")
 @click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_settings(c) if v else None, help="Show methods, settings and quirks, and stop.")
 @dry_run_option
 def adapt(
     source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, allow_unknown: bool,
-    changes: tuple[str, ...], export: Path | None, dry_run: bool,
+    changes: tuple[str, ...], prompts: Path | None, export: Path | None, dry_run: bool,
 ) -> None:  # fmt: skip
     """Teach the generator another domain from nothing but two phrases.
 
@@ -76,10 +77,13 @@ def adapt(
       iplkit adapt --target "watercolor" --allow-unknown       a word that was never learned: see what happens
       iplkit adapt --target sketch --set selector=oracle --set rows=[4,5]   only these rows of W+ move
       iplkit adapt --target sketch --method mix --set second=statue --set share=0.3
+      iplkit adapt --target sketch --method ipl_star --prompts mine.txt     prompts near sentences of your own
     """
-    from iplkit.adapt.products import changed_settings, export_product, make_product
+    from iplkit.adapt.products import changed_settings, export_product, make_product, product_settings, with_prompts
 
     settings = changed_settings(method, profile, tier, changes)
+    if prompts is not None:
+        settings = with_prompts(settings or product_settings(method, profile, tier), prompts, target, profile, allow_unknown)
     product = make_product(
         source, target, method, profile, tier, seed, out, dry_run, settings=settings, force=force, progress=sys.stderr.isatty(), allow_unknown=allow_unknown
     )
@@ -366,7 +370,7 @@ def zoo_get(name: str, source: Path | None, folder: Path | None) -> None:
 @click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_metrics(c) if v else None, help="Show all metrics, and stop.")
 @device_option
 def evaluate(a: Path, b: Path, metrics: tuple[str, ...], number: int | None, rounds: int, no_cache: bool, out: Path | None, **options) -> None:
-    """Compare B with A: two folders of pictures, two generators, or stored features.
+    """Compare B with A: two folders of pictures, two generators, their records (.json), or stored features.
 
     Paired metrics (scs, id, lpips, clip_direction) need pictures of equal names, or two generators, which then draw
     the same latents. What cannot be computed is skipped with its reason; a metric asked for by name is refused.

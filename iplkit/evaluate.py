@@ -1,4 +1,4 @@
-"""Compare two sets of pictures with every metric that applies: two folders, two generators, or stored features.
+"""Compare two sets of pictures with every metric that applies: two folders, two generators or their records, or stored features.
 
 One pass over each set serves all metrics. What cannot be computed is skipped with its reason, unless it was asked for
 by name: then the reason is a refusal.

@@ -1,10 +1,11 @@
-"""What can stand on either side of a comparison: a folder of pictures, a generator, or a file of features.
+"""What can stand on either side of a comparison: a folder of pictures, a generator or its record, or a file of features.
 
 Each kind says how many images there are, of which size, which of them belong together with the other side's, and
 gives them in batches of bytes. Everything that does not fit is refused before anything is computed.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,7 +142,8 @@ def open_set(what: str | Path, n: int | None = None, seed: int = 0, device: str 
     """The set that a word on the command line means.
 
     Args:
-        what: a folder, a generator's file, a file of features, or a generator of the zoo ("generator", "nada-sketch").
+        what: a folder, a generator's file, the record (``.json``) beside an adapted generator, a file of features,
+            or a generator of the zoo ("generator", "nada-sketch").
         n: how many images; None takes all of a folder or file, and 1000 of a generator.
         seed: of the first latent.
         device: where a generator draws.
@@ -163,6 +165,9 @@ def open_set(what: str | Path, n: int | None = None, seed: int = 0, device: str 
 
 
 def _open_file(path: Path, n: int | None, seed: int, device: str) -> Set:
+    if path.suffix in (".json", ".csv"):
+        file, generator = _of_record(path)
+        return Samples(generator.to(device), str(file), n or 1000, seed, sha256(file))
     record = read_metadata(path) if file_kind(path) == "safetensors" else {}
     if record.get("kind") == "features":
         features = Features.load(path)
@@ -178,6 +183,27 @@ def _open_file(path: Path, n: int | None, seed: int, device: str) -> Set:
     else:
         generator = load_generator(path)
     return Samples(generator.to(device), str(path), n or 1000, seed, sha256(path))
+
+
+def _of_record(path: Path) -> tuple[Path, nn.Module]:
+    """The generator that a record of `iplkit adapt` stands beside, and its file; other tables and pages are refused."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        page = json.loads(text) if path.suffix == ".json" else {}
+    except ValueError as error:
+        raise UserError(f"{path} needs to be the record of an adapted generator; it is damaged or something else") from error
+    page = page if isinstance(page, dict) else {}
+    if {"scores", "skipped"} <= set(page) or (path.suffix == ".csv" and text.startswith("metric,")):
+        sides = f" of {page['a'].get('name')} and {page['b'].get('name')}" if page else ""
+        raise UserError(f"{path} is the result of an earlier comparison{sides}; a comparison needs the pictures or generators themselves")
+    if page.get("kind") != "adapted generator":
+        raise UserError(f"{path} needs to be the record of an adapted generator, as iplkit adapt writes it; it is something else")
+    file, profile = path.with_suffix(".safetensors"), page.get("profile", "world")
+    if not file.is_file():
+        raise UserError(f"{path} needs its generator beside it, {file.name}; it is not there")
+    if page.get("sha256") != sha256(file):
+        raise UserError(f"{path} needs the generator that it was written for; {file.name} is another one")
+    return file, apply_difference(file, zoo.load("generator", profile), sha256(zoo.path_of("generator", profile)))
 
 
 def check_alike(a: Set, b: Set) -> None:

@@ -21,7 +21,7 @@ from iplkit.metrics.frechet import fid
 from iplkit.metrics.frechet_infinity import fid_infinity
 from iplkit.metrics.identity import identity
 from iplkit.metrics.inception_score import inception_score_of_logits, is_ref, is_torchvision
-from iplkit.metrics.intra_lpips import intra_lpips_medoids
+from iplkit.metrics.intra_lpips import intra_lpips_medoids, intra_lpips_nearest
 from iplkit.metrics.kernel import kid, kid_interval
 from iplkit.metrics.score import Score, mean_score
 from iplkit.metrics.scs import scs, soft_dice
@@ -185,6 +185,18 @@ def _intra_lpips(inputs: Inputs, side: str) -> Plan:
     return lambda: intra_lpips_medoids(lpips_matrix(inputs.extractors["lpips"], images)), []
 
 
+def _intra_lpips_nearest(inputs: Inputs) -> Plan:
+    """Around the few images of A. Without an interval: a repeated image would be a pair of distance 0."""
+    images = torch.cat([inputs.images_b, inputs.images_a])
+    distances, n = lpips_matrix(inputs.extractors["lpips"], images), len(inputs.images_b)
+    return lambda: intra_lpips_nearest(distances[:n, :n], distances[:n, n:], seed=inputs.seed), []
+
+
+def _cosine(a: Tensor, b: Tensor) -> Score:
+    """As ID, of a network that was taught no persons; the cosines of different latents stand beside it."""
+    return replace(identity(a, b), name="DINOv2 cosine")
+
+
 def moments_of_maps(extractor: Extractor, images: Tensor, layer: str, batch_size: int = 8) -> MapMoments:
     """Moments of a layer's maps, a batch of images at a time; the maps are not kept.
 
@@ -237,6 +249,8 @@ TABLE = (
     Metric("id", "person kept, pair by pair", "pairs", "identity", _pairs(identity, "identity"), 1),
     Metric("lpips", "how far the pictures moved, pair by pair", "pairs", "lpips", _lpips, 1),
     Metric("intra_lpips", "diversity within clusters of like pictures; divide B by A", "each", "lpips", _intra_lpips, 50, "vendi"),
+    Metric("intra_lpips_nearest", "diversity of B around each of the few training images in A", "sets", "lpips", _intra_lpips_nearest, 1, references=True, default=False),
+    Metric("dinov2_cosine", "content kept, pair by pair, in DINOv2's features", "pairs", "dinov2", _pairs(_cosine, "dinov2"), 1),
     Metric("clip_direction", "did the pictures move as the captions did?", "pairs", "clip", _clip_direction, 1, captions=True),
     Metric("direction_agreement", "do all pictures move alike? near 1 is a collapse", "pairs", "clip", _pairs(direction_agreement, "clip"), 2, "clip_direction"),
     Metric("clip_margin", "nearer to the target's caption than to the source's", "each", "clip", _clip_margin, 1, captions=True),

@@ -86,6 +86,35 @@ def directional_loss(
     return alignment_loss(image_source, image_target, direction(text_source, text_target), eps, guard)
 
 
+def thesis_directional_loss(
+    image_source: Tensor,
+    image_target: Tensor,
+    text_source: Tensor,
+    text_target: Tensor,
+    base: Tensor,
+    center: Tensor,
+    eps: float = 1e-7,
+    guard: float = 0.0,
+) -> Tensor:
+    """The thesis' second stage, version 2 (`clip_directional_loss_v2`): the target leans on a list of sentences.
+
+    IPL adds the feature of the manual prompt to both learned sentences. Here the target gets the center of a
+    written list instead. The center is at most of length 1, the manual prompt's feature as long as CLIP makes it:
+    the direction then also leads away from the manual prompt, the same way for all images. A later version
+    of the thesis went back to `directional_loss`.
+
+    Args:
+        image_source, image_target, eps, guard: as `directional_loss`.
+        text_source, text_target: features of the learned sentences, ``[N, E]``.
+        base: feature of the manual prompt, not normalized, ``[1, E]``.
+        center: mean of the list's features on the unit sphere (`iplkit.adapt.alignment.prompt_anchor`), ``[1, E]``.
+
+    Returns:
+        Scalar in [0, 2].
+    """
+    return directional_loss(image_source, image_target, text_source + base, text_target + center, eps, guard)
+
+
 def clip_similarity_loss(image: Tensor, text: Tensor) -> Tensor:
     """Mean of 1 - cos between images ``[N, E]`` and sentences ``[N, E]`` or ``[1, E]``; in [0, 2].
 

@@ -31,6 +31,7 @@ SIGNED = "RdBu_r"  # color map for values around 0, for example cosines
 
 WIDTHS = {"margin": 2.2, "text": 7.0, "full": 9.4}  # inches as shown: 96 screen pixels to the inch
 DPI = 96  # of pixel figures: one picture pixel is one screen pixel
+AIR = 5  # screen pixels from the page's edge to the longest row label of a grid, times its `scale`
 
 STYLE = {
     "font.size": 9,
@@ -124,13 +125,15 @@ def image_grid(images: Tensor, rows: Sequence[str], columns: Sequence[str] | Non
     for k, tile in enumerate(tiles):
         top, left = (k // n_columns) * (h + gap), (k % n_columns) * (w + gap)
         canvas[top : top + h, left : left + w] = tile
-    return _labelled(canvas, rows, columns or [], h + gap, w + gap, gap)
+    return _labelled(canvas, rows, columns or [], h + gap, w + gap, gap, AIR * scale)
 
 
-def _labelled(canvas: np.ndarray, rows: Sequence[str], columns: Sequence[str], row_step: int, column_step: int, gap: int) -> Figure:
-    """Put the canvas on a page of whole pixels and write the labels beside it."""
+def _labelled(
+    canvas: np.ndarray, rows: Sequence[str], columns: Sequence[str], row_step: int, column_step: int, gap: int, air: int
+) -> Figure:
+    """Put the canvas on a page of whole pixels and write the labels beside it, `air` pixels from the page's edge."""
     use_style()
-    margin = max((_text_width(text) for text in rows if text), default=-8) + 8
+    margin = max((_text_width(text) + 8 + air for text in rows if text), default=0)
     head = 18 if any(columns) else 0
     height, width = canvas.shape[0] + head, canvas.shape[1] + margin
     fig = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="none")

@@ -4,23 +4,29 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import CliRunner
 from PIL import Image
 
 from iplkit import zoo
 from iplkit.cli import main
+from iplkit.differences import write_difference
 from iplkit.errors import UserError
 from iplkit.evaluate import Options, compare, evaluate
 from iplkit.evaluate_sets import Folder, Samples, open_set
 from iplkit.evaluate_table import METRICS, ROLES
+from iplkit.extractors.dinov2 import DinoV2, VitConfig
+from iplkit.extractors.lpips import lpips_of_pairs
 from iplkit.extractors.world import world_extractor
 from iplkit.features import extract
 from iplkit.images import to_uint8, write_image
 from iplkit.metrics.identity import identity
+from iplkit.metrics.intra_lpips import intra_lpips_nearest
 from iplkit.metrics.kernel import kid
 from iplkit.metrics.scs import scs
 from iplkit.stylegan2.checkpoints import save_generator
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from iplkit.weights import sha256
 
 SMALL = GeneratorConfig(size=32, channels=(8, 8, 8, 8), n_mlp=2)
 QUICK = Options(rounds=0)
@@ -110,6 +116,60 @@ def test_a_generator_of_the_zoo_goes_by_its_name():
         open_set("nada-diney")
 
 
+@pytest.fixture
+def product(tmp_path, monkeypatch):
+    """An adapted generator with its record, as `iplkit adapt` writes them, of a small source."""
+    source, adapted = Generator(SMALL, 0), Generator(SMALL, 1)
+    save_generator(tmp_path / "source.safetensors", source, {})
+    monkeypatch.setattr(zoo, "load", lambda name, profile="world", folder=None: Generator(SMALL, 0))
+    monkeypatch.setattr(zoo, "path_of", lambda name, profile="world", folder=None: tmp_path / "source.safetensors")
+    monkeypatch.setattr(zoo, "hashes", lambda folder=None: {"generator.safetensors": sha256(tmp_path / "source.safetensors")})
+    path = tmp_path / "nada-photo-to-sketch-seed0.safetensors"
+    write_difference(path, source, adapted, sha256(tmp_path / "source.safetensors"), {})
+    page = {"kind": "adapted generator", "profile": "world", "sha256": sha256(path)}
+    path.with_suffix(".json").write_text(json.dumps(page))
+    return path
+
+
+def test_the_record_of_an_adapted_generator_stands_for_it(product):
+    by_record, by_file = open_set(product.with_suffix(".json"), 3), open_set(product, 3)
+    assert torch.equal(*(torch.cat(list(side.batches())) for side in (by_record, by_file)))
+    assert by_record.origin() == by_file.origin() and by_record.digest == sha256(product)
+
+
+def test_two_records_are_compared_as_pairs(product, tmp_path):
+    other = tmp_path / "other.safetensors"
+    write_difference(other, Generator(SMALL, 0), Generator(SMALL, 2), sha256(tmp_path / "source.safetensors"), {})
+    other.with_suffix(".json").write_text(json.dumps({"kind": "adapted generator", "sha256": sha256(other)}))
+    report = evaluate(product.with_suffix(".json"), other.with_suffix(".json"), Options(metrics=("scs",), n=4, rounds=0))
+    assert (report.a["name"], report.b["name"]) == (product.name, other.name) and report.a["keys"] == report.b["keys"]
+
+
+def test_a_record_without_its_generator_or_with_another_one_is_refused(product):
+    record = product.with_suffix(".json")
+    product.write_bytes(product.read_bytes() + b" ")
+    with pytest.raises(UserError, match="needs the generator that it was written for; .* is another one"):
+        open_set(record, 3)
+    product.unlink()
+    with pytest.raises(UserError, match="needs its generator beside it, nada-photo-to-sketch-seed0.safetensors; it is not there"):
+        open_set(record, 3)
+
+
+@pytest.mark.parametrize("content", ['{"kind": "difference"', '["adapted generator"]', '{"seconds": 3}'])
+def test_a_json_file_of_another_kind_is_refused(content, tmp_path):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(UserError, match="needs to be the record of an adapted generator"):
+        open_set(tmp_path / "x.json", 3)
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_the_result_of_a_comparison_cannot_be_compared(ending, folders, tmp_path):
+    evaluate(*folders, Options(metrics=("scs",), rounds=0), tmp_path / f"r.{ending}")
+    result = run("evaluate", tmp_path / f"r.{ending}", folders[1])
+    assert result.exit_code == 2 and "is the result of an earlier comparison" in result.stderr
+    assert "needs the pictures or generators themselves" in result.stderr and (ending == "csv" or " of a and b;" in result.stderr)
+
+
 def test_stored_features_stand_for_their_pictures(folders, tmp_path):
     pictures = torch.cat(list(Folder(folders[0]).batches()))
     extract(world_extractor("judge"), pictures, ["pool"]).save(tmp_path / "a.safetensors")
@@ -136,6 +196,33 @@ def test_intra_lpips_is_measured_on_both_sides_and_has_no_interval(tmp_path):
     folders = fill(tmp_path / "a", 50, 1), fill(tmp_path / "b", 50, 2)
     report = evaluate(*folders, Options(metrics=("intra_lpips",), rounds=20))
     assert [s.settings["of"] for s in report.scores] == ["A", "B"] and report.scores[0].interval is None
+
+
+def test_intra_lpips_around_training_images_is_the_function_on_their_distances(tmp_path):
+    folders = fill(tmp_path / "few", 3, 1), fill(tmp_path / "many", 14, 2)
+    report = evaluate(*folders, Options(metrics=("intra_lpips_nearest",), rounds=20, seed=4))
+    few, many = (torch.cat(list(Folder(f).batches())) for f in folders)
+    judge, distance = world_extractor("judge"), lambda a, b: lpips_of_pairs(judge, a[None], b[None])[0]
+    between, near = (torch.tensor([[distance(a, b) for b in others] for a in many]) for others in (many, few))
+    want = intra_lpips_nearest(between, near, seed=4)
+    found = value(report, "intra_lpips_nearest")
+    assert found.value == pytest.approx(want.value, rel=1e-6) and found.settings["sizes"] == want.settings["sizes"]
+    assert found.interval is None and (found.num_real, found.num_fake) == (3, 14)
+    with pytest.raises(UserError, match="A needs at most 10 pictures and has 14"):
+        evaluate(folders[1], folders[0], Options(metrics=("intra_lpips_nearest",)))
+
+
+def test_the_cosine_of_dinov2_is_of_pairs_and_has_strangers_beside_it(folders, monkeypatch):
+    monkeypatch.delenv(zoo.PAPER_FOLDER, raising=False)
+    monkeypatch.setattr(DinoV2, "config", VitConfig(width=48, depth=1, heads=3, grid=16))
+    options = Options(profile="paper", metrics=("dinov2_cosine",), rounds=0, allow_random=True)
+    same = evaluate(folders[0], folders[0], options)
+    assert value(same, "dinov2_cosine").value == pytest.approx(1, abs=1e-6)
+    assert value(same, "dinov2_cosine").name == "DINOv2 cosine" and "cross_strangers" in value(same, "dinov2_cosine").settings
+    network = DinoV2.random_weights()
+    features = (network(torch.cat(list(Folder(f).batches())))["embedding"] for f in folders)
+    want = F.cosine_similarity(*features).mean()
+    assert value(evaluate(*folders, options), "dinov2_cosine").value == pytest.approx(float(want), abs=1e-5)
 
 
 def test_results_are_written_as_a_table_and_as_json(folders, tmp_path):

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.testing import assert_close
 
 from iplkit.errors import UserError
@@ -16,6 +17,7 @@ from iplkit.losses import (
     domain_loss,
     ipl_stage1_loss,
     template_direction,
+    thesis_directional_loss,
 )
 
 E1, E2, E3 = torch.eye(4)[:3]
@@ -196,3 +198,14 @@ def test_stage_1_leaves_its_inputs_and_the_images_gradient_alone(stage1):
 def test_domain_loss_is_the_mean_angle_to_the_center(features):
     want = sum(1 - torch.cosine_similarity(row, features[1, 0], dim=0) for row in features[0]) / 6
     assert_close(domain_loss(features[0], features[1, :1]), want, atol=1e-6, rtol=1e-5)
+
+
+def test_the_thesis_second_version_leads_away_from_a_long_manual_prompt(generator):
+    start, text, base = torch.randn(3, 8, 16, generator=generator).unbind()
+    base, center = 9 * F.normalize(base[:1], dim=-1), F.normalize(torch.randn(1, 16, generator=generator), dim=-1)
+    away = F.normalize(start, dim=-1) - 0.3 * F.normalize(base, dim=-1)  # images that only leave the manual prompt
+    aside = F.normalize(start, dim=-1) + 0.3 * F.normalize(base, dim=-1)
+    thesis = [thesis_directional_loss(start, end, text, text, base, center, guard=1e-6) for end in (away, aside)]
+    assert thesis[0] < 0.6 < 1.4 < thesis[1]
+    same = directional_loss(start, away, text + base, text + base, guard=1e-6)
+    assert float(same) == pytest.approx(1)  # IPL sees no direction in equal sentences

@@ -82,6 +82,14 @@ def test_labels_stay_outside_the_pixels_and_inside_the_page():
     assert (page < 128).any(), "labels are missing"
 
 
+@pytest.mark.parametrize("scale", [1, 3])
+@pytest.mark.parametrize("label", ["row label", "j"])
+def test_row_labels_keep_off_the_edge_of_the_page(scale, label):
+    page = drawn(image_grid(torch.ones(2, 3, 40, 40), [label, ""], scale=scale))
+    ink_at = (page < 250).any(axis=(0, 2)).nonzero()[0]
+    assert 4 * scale <= ink_at[0] <= 5 * scale + 2 and ink_at[-1] < page.shape[1] - 40 * scale
+
+
 def test_grid_refuses_what_does_not_fit():
     with pytest.raises(UserError, match="5 pictures do not fill 2 rows"):
         image_grid(pictures(5), ["a", "b"])

@@ -109,3 +109,49 @@ def test_the_readmes_name_the_two_commands_and_one_picture_first():
         text = (REPOSITORY / name).read_text(encoding="utf-8")
         assert "make thesis" in text and "make test" in text and "README" in text
         assert re.search(r"!\[[^\]]+\]\(figures/readme-grid.png\)", text)
+
+
+def book_page(name):
+    return (REPOSITORY / "book" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_every_entry_of_the_glossary_has_an_english_and_a_chinese_name():
+    entries = [block.splitlines() for block in re.search(r"```\{glossary\}\n(.*?)```", book_page("glossary"), re.DOTALL)[1].split("\n\n")]
+    names = [[line for line in entry if line and not line.startswith(" ")] for entry in entries]
+    assert len(names) >= 40
+    for english, chinese in names:
+        assert re.match(r"[A-Za-z+ -]+$", english) and re.search(r"[\u4e00-\u9fff]", chinese), (english, chinese)
+    assert len({name.lower() for pair in names for name in pair}) == 2 * len(names)
+
+
+def test_every_symbol_has_a_chinese_name():
+    for table in re.findall(r"```\{list-table\}[^\n]*\n(.*?)```", book_page("notation"), re.DOTALL):
+        header, *rows = table.split("\n* - ")[1:]
+        assert header.rstrip().endswith("- In Chinese")
+        for row in rows:
+            assert re.search(r"[\u4e00-\u9fff]", row.strip().splitlines()[-1]), row
+
+
+def test_tests_files_and_names_that_the_book_points_at_exist():
+    code = {path: path.read_text(encoding="utf-8") for path in tracked() if path.suffix == ".py"}
+    for page in sorted((REPOSITORY / "book").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        for name in re.findall(r"`(test_\w+)`", text):
+            assert any(f"def {name}(" in source for source in code.values()), f"{page.name}: {name}"
+        for name in re.findall(r"`((?:tests|bench)/[\w./]+)", text):
+            assert (REPOSITORY / name).exists(), f"{page.name}: {name}"
+        for name in re.findall(r"`(iplkit(?:\.\w+)+)", text):
+            assert named_in_code(name), f"{page.name}: {name}"
+
+
+def named_in_code(dotted):
+    """Whether a dotted name is a module, or a name that its module defines; nothing is imported."""
+    place, parts = REPOSITORY, dotted.split(".")
+    while parts and (place / parts[0]).is_dir():
+        place /= parts.pop(0)
+    if parts and (place / f"{parts[0]}.py").is_file():
+        place = place / f"{parts.pop(0)}.py"
+    if not parts:
+        return True
+    source = (place if place.suffix else place / "__init__.py").read_text(encoding="utf-8")
+    return all(re.search(rf"^\s*(?:(?:async )?def|class) {part}\b|^{part}\b.*=", source, re.MULTILINE) for part in parts)

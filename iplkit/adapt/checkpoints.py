@@ -30,12 +30,31 @@ def save_checkpoint(
     """
     folder, stem = Path(folder), f"step-{step:06d}"
     tensors = {f"{which}.{name}": t for which, module in modules.items() if module is not None for name, t in _named(module)}
-    write_weights(folder / f"{stem}.safetensors", tensors | _moments(optimizer), {"step": step})
+    write_weights(folder / f"{stem}.safetensors", tensors | moments_of(optimizer), {"step": step})
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(json.dumps({"key": key, "step": step} | page), encoding="utf-8")
     for old in (*folder.glob("step-*"), *folder.glob(".step-*"), *folder.glob(f".{Path(PAGE).stem}.*")):
         if old.stem != stem:
             old.unlink()
+
+
+def read_page(folder: Path, key: str) -> dict | None:
+    """The page of a folder's checkpoint, or None if it holds none.
+
+    Raises:
+        UserError: if the checkpoint belongs to another run, or the page is damaged.
+    """
+    page = Path(folder) / PAGE
+    if not page.is_file():
+        return None
+    try:
+        content = json.loads(page.read_text(encoding="utf-8"))
+        found, _ = content["key"], int(content["step"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{page} needs to be a whole checkpoint page; it is damaged, remove {folder}") from error
+    if found != key:
+        raise UserError(f"{folder} needs to hold a checkpoint of this run; it is one of other models, words or settings")
+    return content
 
 
 def load_checkpoint(
@@ -49,24 +68,18 @@ def load_checkpoint(
     Raises:
         UserError: if the checkpoint belongs to another run, or is damaged.
     """
-    folder = Path(folder)
-    if not (folder / PAGE).is_file():
+    page = read_page(folder, key)
+    if page is None:
         return None
-    try:
-        page = json.loads((folder / PAGE).read_text(encoding="utf-8"))
-        found, stem = page["key"], f"step-{page['step']:06d}"
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / PAGE} needs to be a whole checkpoint page; it is damaged, remove {folder}") from error
-    if found != key:
-        raise UserError(f"{folder} needs to hold a checkpoint of this run; it is one of other models, words or settings")
+    folder, stem = Path(folder), f"step-{page['step']:06d}"
     tensors, _ = read_weights(folder / f"{stem}.safetensors")
     try:
         for which, module in modules.items():
             if module is not None:
-                _restore(module, tensors, which)
+                restore(module, tensors, which)
     except KeyError as error:
         raise UserError(f"{folder / stem}.safetensors needs the tensor {error}; it is damaged, remove {folder}") from error
-    _restore_moments(optimizer, tensors)
+    restore_moments(optimizer, tensors)
     return page
 
 
@@ -76,18 +89,20 @@ def _named(module: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 @torch.no_grad()
-def _restore(module: nn.Module, tensors: dict[str, Tensor], which: str) -> None:
+def restore(module: nn.Module, tensors: dict[str, Tensor], which: str) -> None:
+    """Copy the tensors named ``which.`` into a module; a KeyError names one that is missing."""
     for name, tensor in _named(module):
         tensor.copy_(tensors[f"{which}.{name}"])
 
 
-def _moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def moments_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Adam's step and moments, by the place of their parameter."""
     state = optimizer.state_dict()["state"]
     return {f"adam.{place}.{name}": t for place, entry in state.items() for name, t in entry.items()}
 
 
-def _restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The way back from `moments_of`, among other tensors."""
     state = {}
     for name, tensor in tensors.items():
         if name.startswith("adam."):

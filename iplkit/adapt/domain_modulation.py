@@ -24,7 +24,7 @@ class Modulated(nn.Module):
 
 
 def domain_modulation(task: Task) -> Recipe:
-    """Train a factor for each input channel of the convolutions (Alanov et al. 2022, "HyperDomainNet").
+    """Train a factor for each input channel of the convolutions (Alanov et al. 2022, "HyperDomainNet"; arXiv 2210.08884).
 
     The paper's section on domain modulation: the kernel ``k`` becomes ``d * s * k``, with d of the domain
     and s of the image, before demodulation. That is d on the styles: about 6000 numbers at 1024 px.

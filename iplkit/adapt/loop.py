@@ -198,10 +198,20 @@ def step_loss(
 
 
 def see(eye: Eye, source: nn.Module, target: nn.Module, ws: Tensor, images: Tensor, step: int) -> Step:
-    """What one CLIP sees of a batch."""
+    """What one CLIP sees of a batch.
+
+    NADA's code has no floor under the length of a move. Where the images have not moved at all, it encodes
+    them again plus 1e-6 and takes what comes out at full length: a brightness too small to see, and rounding.
+    So it escapes 0 / 0 on the first step, but that gradient is still some 100 000 times a usual one, and Adam
+    remembers it. With noise of its own for each generator, as published, the images never are equal and
+    the quirk does nothing.
+    """
     image_source = eye.plugs.anchor(ws, step)  # [N * views, E]
     with eye.look.autocast(ws.device):
         image_target = eye.look.encode(images, step)  # [N * views, E]
+        if eye.look.settings.has("reencode_equal"):
+            moved = F.normalize(image_target.detach(), dim=-1) - F.normalize(image_source, dim=-1)
+            image_target = eye.look.encode(images + 1e-6, step) if float(moved.sum()) == 0 else image_target
     return Step(ws, image_source, image_target, source, target, images, eye.look, step)
 
 

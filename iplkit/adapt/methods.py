@@ -14,12 +14,15 @@ from torch import nn
 
 from iplkit.adapt.alignment import ipl_star
 from iplkit.adapt.anchor_memory import source_anchor
+from iplkit.adapt.checkpoints import read_page
 from iplkit.adapt.directions import averaged_direction, prompt_direction
 from iplkit.adapt.domain_modulation import domain_modulation
 from iplkit.adapt.look import Look
 from iplkit.adapt.loop import Eye, Plugs, run_loop
+from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.mixture import mix
 from iplkit.adapt.moments import moments
+from iplkit.adapt.prompt_lists import check_prompts
 from iplkit.adapt.refinement import air
 from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
 from iplkit.adapt.settings import AdaptSettings
@@ -35,7 +38,12 @@ PUBLISHED = AdaptSettings(noise="independent", select_every=1, mapper_pool=9600)
 ALL_ROWS = replace(PUBLISHED, ema=0.0, selector="all")
 PAPER = {
     # README of StyleGAN-NADA: all layers, batch 2, 300 steps, the last weights.
-    "nada": replace(PUBLISHED, ema=0.0, selector="adaptive", rows_share=1.0, quirks={"selection_bare_word", "selection_off_by_one"}),
+    "nada": replace(
+        PUBLISHED,
+        ema=0.0,
+        rows_share=1.0,
+        quirks={"selection_bare_word", "selection_off_by_one", "no_guard", "reencode_equal"},
+    ),
     # README of IPL: 12 of 18 rows, averaged weights. "adam_ages_unchosen" is what its torch 1.8 did.
     "ipl": replace(
         PUBLISHED,
@@ -72,7 +80,7 @@ class AdaptResult:
 
 
 def nada(task: Task) -> Recipe:
-    """StyleGAN-NADA (Gal et al. 2022): one text direction for all images."""
+    """StyleGAN-NADA (Gal et al. 2022; arXiv 2108.00946): one text direction for all images."""
     return Recipe(
         Plugs(
             direction=averaged_direction(task.clip, task.source, task.target, task.templates),
@@ -83,12 +91,12 @@ def nada(task: Task) -> Recipe:
 
 
 def ipl(task: Task) -> Recipe:
-    """Image-specific prompt learning (Guo et al. 2023): a mapper writes one direction per image."""
+    """Image-specific prompt learning (Guo et al. 2023; arXiv 2304.03119): a mapper writes one direction per image."""
     context = make_context(task.clip, task.source, task.target, task.settings)
     models = (task.generator_source, task.clip, task.settings.mapper_pool, task.seed)
     pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
     anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
-    mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress)
+    mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress, keep=task.keep)
     sides = [TextSide(task.clip, context, which, task.settings, stage=2) for which in ("source", "target")]
     return Recipe(
         Plugs(
@@ -139,7 +147,7 @@ def adapt(
         target: word of the target domain.
         settings: None takes `AdaptSettings.at("world", "laptop")`.
         seed: of every draw.
-        resume_dir: folder for checkpoints. An interrupted run of the same arguments continues there.
+        resume_dir: folder for checkpoints of both stages. An interrupted run of the same arguments continues there.
         progress: show bars with the time left.
         cache_dir: folder for the pool of IPL's first stage, shared by all targets.
 
@@ -147,8 +155,8 @@ def adapt(
         The adapted generator (averaged weights, unless `settings.ema` is 0), logs, and the mapper, if any.
 
     Raises:
-        UserError: unknown method, a word that CLIP never saw, more rows than the generator has, or a folder
-            that belongs to another run.
+        UserError: unknown method, a word that CLIP never saw, more rows than the generator has, prompts for a
+            method that reads none, or a folder that belongs to another run.
         iplkit.adapt.stop.NotFinite: a loss or gradient that is not finite; it carries the last good generator.
     """
     if method not in METHODS:
@@ -156,11 +164,15 @@ def adapt(
     settings = settings or AdaptSettings.at("world", "laptop")
     clips = tuple(clip) if isinstance(clip, Sequence) else (clip,)
     check(source_generator, clips, source, target, settings)
+    check_list(clips, method, settings)
     with ExitStack() as still:
         for model in (source_generator, *clips):
             still.enter_context(frozen(model))
         tasks = make_tasks(source_generator, clips, source, target, settings, seed, cache_dir, progress)
         key = run_key(tasks, method) if resume_dir is not None else ""
+        if resume_dir is not None:
+            read_page(resume_dir, key)  # refuses another run's folder before the first stage
+            tasks = [replace(task, keep=kept_mapper(resume_dir, number, key, settings)) for number, task in enumerate(tasks)]
         recipes = [METHODS[method](task) for task in tasks]
         plugs = [replace(r.plugs, regularizers=r.plugs.regularizers + terms(t)) for r, t in zip(recipes, tasks, strict=True)]
         if len(plugs) > 1 and plugs[0].memory is not None:
@@ -190,10 +202,24 @@ def check(generator: nn.Module, clips: Sequence[nn.Module], source: str, target:
     """
     for model in clips:
         model.tokenize([source, target] + [settings.second] * bool(settings.second))
+        if settings.templates:
+            model.tokenize([template.format(target) for template in settings.templates])
     if len(clips) != len(settings.clip_weights) or not clips:
         raise UserError(f"clip_weights needs one weight for each CLIP; got {len(settings.clip_weights)} for {len(clips)}")
     if settings.selector == "adaptive":
         rows_to_free(settings, generator.num_ws)
+
+
+def check_list(clips: Sequence[nn.Module], method: str, settings: AdaptSettings) -> None:
+    """Refuse a list of prompts that would not be read, or cannot be.
+
+    Raises:
+        UserError: if the method reads no list, or a CLIP cannot read a sentence of it.
+    """
+    if settings.prompts and method != "ipl_star":
+        raise UserError(f"prompts need the method 'ipl_star', which alone reads them; got {method!r}")
+    for model in clips if settings.prompts else ():
+        check_prompts(settings.prompts, model)
 
 
 def make_tasks(
@@ -211,9 +237,14 @@ def make_tasks(
     more = tuple(zip(clips[1:], settings.clip_weights[1:], strict=True))
     tasks = []
     for model in clips:
-        look, templates = Look(model, settings, seed), known_templates(model)
+        look, templates = Look(model, settings, seed), settings.templates or known_templates(model)
         tasks.append(Task(generator, model, source, target, settings, seed, look, templates, cache, progress, more if not tasks else ()))
     return tasks
+
+
+def kept_mapper(folder: str | Path, number: int, key: str, settings: AdaptSettings) -> MapperCheckpoint:
+    """Where the first stage of the CLIP with this number is kept."""
+    return MapperCheckpoint(Path(folder) / f"mapper-{number}.safetensors", key, settings.save_every)
 
 
 def known_templates(clip: nn.Module) -> tuple[str, ...]:

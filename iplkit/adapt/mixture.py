@@ -11,7 +11,7 @@ from iplkit.errors import UserError
 
 
 def mix(task: Task) -> Recipe:
-    """Mix two targets' text directions linearly (Li et al. 2024, "UniHDA", its multi-modal direction loss).
+    """Mix two targets' text directions linearly (Li et al. 2024, "UniHDA"; arXiv 2401.12596).
 
     `settings.second` is the other target's word, `settings.share` its share: 0 is NADA's first target,
     1 the second. UniHDA's spatial structure loss, which needs another network, is left out.

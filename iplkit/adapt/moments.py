@@ -16,7 +16,7 @@ SEARCH_STEPS = 50
 
 
 def moments(task: Task) -> Recipe:
-    """Match mean and covariance of image directions to those of text directions (Jeon et al. 2023, ICCV).
+    """Match mean and covariance of image directions to those of text directions (Jeon et al. 2023, ICCV; arXiv 2308.10554).
 
     "Improving Diversity in Zero-Shot GAN Adaptation with Semantic Variations", its directional moment
     loss. Its two terms that preserve content (elastic weights, relation consistency) are left out, and

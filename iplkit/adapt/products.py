@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from iplkit import paths, zoo
-from iplkit.adapt.methods import METHODS, PAPER, AdaptResult, adapt
+from iplkit.adapt.methods import METHODS, PAPER, AdaptResult, adapt, check_list
+from iplkit.adapt.prompt_lists import read_prompts
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.mapper import save_mapper
 from iplkit.differences import apply_difference, write_difference
@@ -75,6 +76,23 @@ def changed_settings(method: str, profile: str, tier: str, changes: Sequence[str
     return AdaptSettings.from_record(record)
 
 
+def with_prompts(
+    settings: AdaptSettings, path: Path, target: str, profile: str = "world", allow_unknown: bool = False, models: Path | None = None
+) -> AdaptSettings:
+    """The settings with a reader's list of sentences about the target, for "ipl_star".
+
+    Args:
+        settings: the others.
+        path: see `iplkit.adapt.prompt_lists.read_prompts`.
+        target, profile, allow_unknown, models: as `make_product`.
+
+    Raises:
+        UserError: if the file holds no list that this profile's CLIP can read; the line is named.
+    """
+    clip = zoo.load("clip", profile, models)
+    return replace(settings, prompts=read_prompts(path, target, clip.let_unknown_through() if allow_unknown else clip))
+
+
 def _value(text: str):
     try:
         return json.loads(text)
@@ -113,6 +131,7 @@ def make_product(
     progress: bool = True,
     force: bool = False,
     allow_unknown: bool = False,
+    cache: Path | None = None,
 ) -> Product:
     """Adapt a generator and write it, or find that it is there already.
 
@@ -133,6 +152,7 @@ def make_product(
         progress: show bars with the time left.
         force: train although the product is there.
         allow_unknown: let words through that the CLIP never saw; the record and the file's name say so.
+        cache: folder of what several runs share, such as the pool of IPL's first stage; None is one inside `out`.
 
     Raises:
         UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
@@ -151,6 +171,7 @@ def make_product(
     if allow_unknown:
         clip.let_unknown_through()
     clip.tokenize([source, target] + [settings.second] * bool(settings.second))  # refuses unknown words, naming the nearest
+    check_list([clip], method, settings)
     hashes = {name: sha256(zoo.path_of(name, profile, models)) for name in ("generator", "clip")}
     record = {"kind": "adapted generator", "method": method, "source": source, "target": target, "seed": seed}
     record |= {"profile": profile, "tier": tier, "settings": settings.record(), "inputs": hashes}
@@ -163,7 +184,7 @@ def make_product(
     generator = zoo.load("generator", profile, models)
     resume_dir = folder / ".resume" / path.stem
     result = adapt(
-        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=folder / ".cache"
+        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=cache or folder / ".cache"
     )
     record = write_product(path, record, generator, result)
     shutil.rmtree(resume_dir, ignore_errors=True)

@@ -18,7 +18,7 @@ from iplkit.adapt.task import Recipe, Task
 from iplkit.clip.prompts import learned_text_features
 from iplkit.losses import direction
 
-PROMPT_LR = 0.002
+PROMPT_LR = 0.002  # ours; the authors' default is 0.001
 
 
 class Anchor(nn.Module):
@@ -33,9 +33,16 @@ class Anchor(nn.Module):
 def air(task: Task) -> Recipe:
     """Adaptation with iterative refinement (AIR, Liu et al. 2025, arXiv 2506.10895): NADA's term, and one from the last anchor.
 
-    CLIP's image and text offsets disagree more the farther two concepts lie apart. So from step
+    The paper's: CLIP's image and text offsets disagree more the farther two concepts lie apart. So from step
     `anchor_start` on, every `anchor_every` steps, the generator so far becomes an anchor, a prompt is learned
-    for it, and a second directional term leads from anchor to target. Settings: the authors' `adaptation.sh`.
+    for it, and a second directional term of weight 1 leads from anchor to target. The prompt is learned with
+    Adam so that the text's offset points as the images' offset does. Steps: the authors' `adaptation.sh`.
+
+    Ours, in how the prompt is learned (`anchor_text`): every prompt starts as the target's manual one, and its
+    offset is taken from the source. The authors' code (`train.py`, with the options of `adaptation.sh`) starts
+    between source and target, class word included, as far along as the training is, and takes the offset from
+    the last anchor. It makes 200 updates of 0.001 where we make `anchor_prompt_steps` of 0.002, looks at
+    1000 latents where we look at `select_batch`, and averages 79 templates where we read one sentence.
     """
     s, context = task.settings, make_context(task.clip, task.source, task.target, task.settings)
     with torch.no_grad():
@@ -69,7 +76,7 @@ def air(task: Task) -> Recipe:
 def anchor_text(task: Task, context, generator: nn.Module, source: Tensor, step: int) -> Tensor:
     """A text feature `[1, E]` for what a generator draws: a learned prompt that moves from the source as its images do.
 
-    The prompt starts as the target's manual one, in words.
+    The aim is AIR's; the start, the offset's origin, the number of updates and of images are ours, see `air`.
 
     Args:
         task: models, words and settings.

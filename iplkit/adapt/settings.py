@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, fields, replace
 
+from iplkit.adapt.prompt_lists import check_prompts
 from iplkit.errors import UserError
 
 QUIRKS = {
@@ -14,15 +15,19 @@ QUIRKS = {
     "no_guard": "the image direction is scaled to length 1 however short it is",
     "ema_ipl_only": "IPL saves averaged weights, NADA the last ones",
     "adam_ages_unchosen": "Adam counts a step, with gradient 0, for layers that were not chosen",
+    "reencode_equal": "images that moved by a sum of exactly 0 are shown again plus 1e-6, as NADA does; needs no_guard to show",
     "mixing_unpaired": "style mixing changes latents at another row for the source image than for the adapted one",
 }
 NOISES = ("paired", "independent", "none")
 SELECTORS = ("adaptive", "all", "manual", "oracle")
+BASES = ("sentence", "none")
+MAPPERS = {"perceptron": None, "transformer": "alone", "transformer as written": "batch"}  # name -> layout of `TransformerMapper`
 
 LATER = {
     "beta1", "rows_k", "rows", "schedule", "mixing", "clip_weights", "lambda_direction", "lambda_global", "lambda_patch",
     "lambda_manifold", "patch_share", "patches", "second", "share", "anchor_start", "anchor_every", "anchor_weight",
     "anchor_prompt_steps", "variations", "variation_angle", "moment_weight",
+    "prompts", "align_weight", "base", "templates", "mapper",
 }  # fmt: skip
 
 
@@ -83,15 +88,22 @@ class AdaptSettings:
     variations: int = 16  # "moments": how many variations of the target's text
     variation_angle: float = 0.25  # "moments": largest angle to the target's text, radians
     moment_weight: float = 1.0  # "moments": of the covariance term
+    prompts: tuple[str, ...] = ()  # "ipl_star": sentences about the target; empty takes `prompt_lists.prompt_list`
+    align_weight: float = 0.2  # "ipl_star": of the alignment with them; the thesis' last value, it began with 0.3
+    base: str = "sentence"  # what is added to a learned prompt's feature: that of the manual sentence, or "none"
+    templates: tuple[str, ...] = ()  # sentences with a {} for the class; empty takes all that this CLIP knows
+    mapper: str = "perceptron"  # the published one, or the thesis' third Transformer: mended ("transformer"), or "transformer as written"
 
     def __post_init__(self):
         object.__setattr__(self, "quirks", frozenset(self.quirks))
-        for name in ("rows", "clip_weights"):
+        object.__setattr__(self, "prompts", check_prompts(self.prompts) if self.prompts else ())
+        for name in ("rows", "clip_weights", "templates"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "schedule", tuple((int(first), tuple(rows)) for first, rows in self.schedule))
         if unknown := sorted(self.quirks - set(QUIRKS)):
             raise UserError(f"quirks must be among {sorted(QUIRKS)}; got {unknown}")
-        for name, choices in {"noise": NOISES, "selector": SELECTORS, "precision": ("float32", "bfloat16")}.items():
+        named = {"noise": NOISES, "selector": SELECTORS, "precision": ("float32", "bfloat16"), "base": BASES, "mapper": MAPPERS}
+        for name, choices in named.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"{name} must be one of {list(choices)}; got {getattr(self, name)!r}")
         for name in ("steps", "batch", "select_every", "select_batch", "select_micro", "mapper_batch", "mapper_pool", "save_every"):
@@ -104,7 +116,10 @@ class AdaptSettings:
                 f"ema must lie in [0, 1), rows_share in (0, 1], floor above 0; got {self.ema}, {self.rows_share}, {self.floor}"
             )
 
+        if self.align_weight < 0:
+            raise UserError(f"align_weight must not be negative; got {self.align_weight}")
         self._check_rows()
+        self._check_sentences()
         if not (0 <= self.mixing <= 1 and 0 <= self.share <= 1 and 0 < self.patch_share <= 1 and 0 <= self.beta1 < 1):
             raise UserError(
                 f"mixing and share must lie in [0, 1], patch_share in (0, 1], beta1 in [0, 1); "
@@ -124,6 +139,15 @@ class AdaptSettings:
             raise UserError(f"schedule must begin at step 0 and rise for the selector 'manual', and be empty for others; got {firsts}")
         if not all(rows for _, rows in self.schedule):
             raise UserError("schedule must give each phase at least one row; one has none")
+
+    def _check_sentences(self) -> None:
+        for template in self.templates:
+            if not isinstance(template, str) or "{}" not in template:
+                raise UserError(f"templates need texts with a {{}} for the class word; got {template!r}")
+        if len(set(self.templates)) < len(self.templates):
+            raise UserError(f"templates need to be distinct; got {list(self.templates)}")
+        if self.base == "none" and (lost := sorted(self.quirks & {"base_without_class", "base_full_stop"})):
+            raise UserError(f"base 'none' leaves no sentence that {' and '.join(lost)} could change; choose one of them")
 
     @classmethod
     def at(cls, profile: str = "world", tier: str = "laptop") -> "AdaptSettings":

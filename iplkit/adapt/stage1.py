@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from iplkit.adapt.draws import draw, draw_seed
-from iplkit.adapt.settings import AdaptSettings
-from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features
+from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
+from iplkit.adapt.settings import MAPPERS, AdaptSettings
+from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features, learned_text_pair
+from iplkit.clip.transformer_mapper import TransformerMapper
 from iplkit.errors import UserError
 from iplkit.latents import sample_z
 from iplkit.losses import ipl_stage1_loss
@@ -84,7 +86,7 @@ class TextSide:
     """From learned prompts to the text features of one domain, `[N, M, D]` -> `[N, E]`, not normalized.
 
     The feature of a manual sentence is added, as the published code does. It holds the learned
-    prompt near the language; both are as long as CLIP makes them.
+    prompt near the language; both are as long as CLIP makes them. `settings.base` "none" adds nothing.
 
     Args:
         clip: frozen CLIP.
@@ -100,9 +102,10 @@ class TextSide:
             sentence = context.ctx_init
         else:
             sentence = context.sentence(which, full_stop=settings.has("base_full_stop"))
-        self.sentence = sentence
+        self.sentence = "" if settings.base == "none" else sentence
         with torch.no_grad():
-            self.base = clip.encode_text(clip.tokenize([sentence]))  # [1, E]
+            base = clip.encode_text(clip.tokenize([sentence]))  # [1, E]
+            self.base = base if self.sentence else torch.zeros_like(base)
 
     def learned(self, prompts: Tensor) -> Tensor:
         """The learned sentence alone, `[N, M, D]` -> `[N, E]`."""
@@ -128,6 +131,7 @@ def train_mapper(
     *,
     mapper: nn.Module | None = None,
     align: Callable[[Tensor], Tensor] | None = None,
+    keep: MapperCheckpoint | None = None,
 ) -> tuple[nn.Module, list[dict]]:
     """Train a prompt mapper on a pool; CLIP reads text only.
 
@@ -143,14 +147,15 @@ def train_mapper(
         progress: show a bar with the time left.
         mapper: another one to train in place, for example a `TransformerMapper`; None is `new_mapper`.
         align: a further term, of the target's features with the manual sentence added, `[N, E]` -> scalar.
+        keep: where an interrupted training goes on, and a trained mapper is found; None keeps nothing.
 
     Returns:
         The mapper, frozen, and one row per step: step, loss, contrastive, domain, source, seconds;
         and "align" if that term is given.
 
     Raises:
-        UserError: if the pool is smaller than a batch, the mapper does not fit the context, or the
-            loss is no longer a number.
+        UserError: if the pool is smaller than a batch, the mapper does not fit the context, the loss is no
+            longer a number, or what was kept is damaged.
     """
     if len(pool.w) < settings.mapper_batch:
         raise UserError(f"mapper_batch needs a pool of at least {settings.mapper_batch} latents; got {len(pool.w)}")
@@ -159,17 +164,19 @@ def train_mapper(
         sizes = f"{context.n_ctx} vectors of width {clip.text_width} from codes of {pool.w.shape[1]} channels"
         raise UserError(f"mapper needs to write {sizes}; it writes {mapper.n_ctx} of {mapper.width} from {mapper.w_dim}")
     source, target = (TextSide(clip, context, which, settings, stage=1) for which in ("source", "target"))
-    optimizer = torch.optim.Adam(mapper.parameters(), lr=settings.mapper_lr)
-    log = []
-    for step in tqdm(range(settings.mapper_steps), desc="mapper", unit="step", disable=not progress):
+    fused = pool.w.device.type in ("cpu", "cuda")  # one pass over the weights; the same update
+    optimizer = torch.optim.Adam(mapper.parameters(), lr=settings.mapper_lr, fused=fused)
+    log = [] if keep is None else keep.load(mapper, optimizer)
+    total, done = settings.mapper_steps, len(log)
+    for step in tqdm(range(done, total), initial=done, total=total, desc="mapper", unit="step", disable=not progress):
         began = time.perf_counter()
         chosen = torch.randperm(len(pool.w), generator=draw(seed, "mapper batch", step))[: settings.mapper_batch]
         with own_dropout(mapper, draw_seed(seed, "mapper dropout", step)):
             prompts = mapper(pool.w[chosen])  # [N, M, D]
-        learned = target.learned(prompts)  # [N, E]
+        learned_source, learned = learned_text_pair(clip, prompts, context)  # [N, E] each
         loss, parts = ipl_stage1_loss(
             pool.features[chosen],
-            source.learned(prompts),
+            learned_source,
             learned,
             source.base,
             target.base,
@@ -188,6 +195,8 @@ def train_mapper(
         optimizer.step()
         row = {"step": step + 1, "loss": float(loss.detach())} | {name: float(part.detach()) for name, part in parts.items()}
         log.append(row | {"seconds": round(time.perf_counter() - began, 4)})
+        if keep is not None:
+            keep.save(mapper, optimizer, log, total)
     mapper.made_for = pool.made_for | context_record(context)
     return mapper.requires_grad_(False).eval(), log
 
@@ -208,12 +217,9 @@ def own_dropout(mapper: nn.Module, seed: int) -> Iterator[None]:
         yield
 
 
-def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int, w_dim: int = 512) -> PromptMapper:
-    """An untrained mapper of the right sizes, for latent codes of `w_dim` channels."""
-    return PromptMapper(
-        width=clip.text_width,
-        n_ctx=context.n_ctx,
-        w_dim=w_dim,
-        last_activation=settings.has("mapper_last_activation"),
-        seed=draw_seed(seed, "mapper"),
-    )
+def new_mapper(clip: nn.Module, context: PromptContext, settings: AdaptSettings, seed: int, w_dim: int = 512) -> nn.Module:
+    """An untrained mapper of the right sizes and of the kind that `settings.mapper` names, for latent codes of `w_dim` channels."""
+    sizes = {"width": clip.text_width, "n_ctx": context.n_ctx, "w_dim": w_dim, "seed": draw_seed(seed, "mapper")}
+    sizes["last_activation"] = settings.has("mapper_last_activation")
+    layout = MAPPERS[settings.mapper]
+    return PromptMapper(**sizes) if layout is None else TransformerMapper(layout=layout, **sizes)

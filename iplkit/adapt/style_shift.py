@@ -10,7 +10,7 @@ from iplkit.adapt.task import Recipe, Task
 
 
 def style_shift(task: Task) -> Recipe:
-    """A direction in S that brings a near domain (Alanov et al. 2023, "StyleDomain", Sec. 4), found with NADA's loss.
+    """A direction in S that brings a near domain (Alanov et al. 2023, "StyleDomain", Sec. 4; arXiv 2212.10229), found with NADA's loss.
 
     A style is ``affine(w)``, so adding a vector to S is adding it to the bias of the affine layers: one
     number a channel, 9088 at 1024 px. The difference of two generators is the shift itself, and shifts add.

@@ -7,6 +7,7 @@ from torch import nn
 
 from iplkit.adapt.look import Look
 from iplkit.adapt.loop import Plugs
+from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.prompts import PromptMapper
 
@@ -26,6 +27,7 @@ class Task:
     cache_dir: Path | None = None
     progress: bool = True
     more: tuple[tuple[nn.Module, float], ...] = ()  # further CLIPs with their weights; they vote for layers too
+    keep: MapperCheckpoint | None = None  # where a first stage goes on after an interruption
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import torch
+import torch.nn.functional as F
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor, nn
 
@@ -155,6 +156,75 @@ def encode_prompt(clip: nn.Module, embeds: Tensor, ids: Tensor) -> Tensor:
     x = clip.transformer(x, attn_mask=clip.attn_mask[:end, :end])
     at_eot = x[torch.arange(n, device=x.device), eot.to(x.device)]  # [N, D]
     return clip.ln_final(at_eot) @ clip.text_projection  # [N, E]
+
+
+def encode_branches(clip: nn.Module, start: Tensor, stem: Tensor, branches: Sequence[Tensor]) -> list[Tensor]:
+    """Features of sentences that begin alike and end differently, as one call; equal to `encode_prompt` of each.
+
+    Attention is causal, so what sentences begin with is the same in all of them and is computed once: the start for the whole
+    batch, the stem for each image. The ends stand behind it side by side, each blind to the others and at its own positions.
+    In the last layer only the last rows are computed, because nobody reads the rest.
+
+    Args:
+        clip: as `encode_prompt`.
+        start: vectors that begin every sentence of the batch, before positions are added, ``[1, A, D]``.
+        stem: how each image's sentences go on, ``[N, S, D]``.
+        branches: how each of these sentences ends, up to its EOT and no further, ``[N, B, D]`` or ``[1, B, D]`` each.
+
+    Returns:
+        Text features, ``[N, E]`` for each branch, not normalized.
+
+    Raises:
+        UserError: if a sentence is longer than CLIP reads.
+    """
+    n, first, lengths = len(stem), start.shape[1], [branch.shape[1] for branch in branches]
+    longest = first + stem.shape[1] + max(lengths)
+    if longest > len(clip.positional_embedding):
+        raise UserError(f"a sentence needs at most {len(clip.positional_embedding)} rows; got {longest}")
+    mask, positions, ends = _branch_mask(first, stem.shape[1], lengths)
+    head, mask = start + clip.positional_embedding[:first], mask.to(stem)
+    x = torch.cat([stem, *(branch.expand(n, -1, -1) for branch in branches)], dim=1) + clip.positional_embedding[positions]
+    for layer in clip.transformer.resblocks:
+        is_last = layer is clip.transformer.resblocks[-1]
+        q, *own = _project(layer, x, ends if is_last else slice(None))
+        q_head, *common = _project(layer, head, slice(None))
+        k, v = (torch.cat([c.expand(n, -1, -1, -1), o], dim=2) for c, o in zip(common, own))  # [N, heads, A + L, C]
+        if is_last:
+            x, mask = x[:, ends], mask[ends]
+        else:
+            head = _attend(layer, head, q_head, *common, clip.attn_mask[:first, :first])
+        x = _attend(layer, x, q, k, v, mask)
+    return list((clip.ln_final(x) @ clip.text_projection).unbind(dim=1))
+
+
+def _project(layer: nn.Module, x: Tensor, asking: slice | list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries of some rows, keys and values of all, ``[N, L, D]`` -> three times ``[N, heads, rows, C]``."""
+    attn, width = layer.attn, x.shape[-1]
+    x = layer.ln_1(x)
+    if asking == slice(None):
+        parts = F.linear(x, attn.in_proj_weight, attn.in_proj_bias).chunk(3, dim=-1)
+    else:
+        q = F.linear(x[:, asking], attn.in_proj_weight[:width], attn.in_proj_bias[:width])
+        parts = (q, *F.linear(x, attn.in_proj_weight[width:], attn.in_proj_bias[width:]).chunk(2, dim=-1))
+    q, k, v = (part.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2) for part in parts)
+    return q, k, v
+
+
+def _attend(layer: nn.Module, x: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """The rest of a layer, for the rows that `q` belongs to."""
+    seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask.to(q.dtype)).transpose(1, 2).flatten(2)  # [N, L, D]
+    x = x + layer.ls_1(layer.attn.out_proj(seen))
+    return x + layer.ls_2(layer.mlp(layer.ln_2(x)))
+
+
+def _branch_mask(first: int, shared: int, lengths: Sequence[int]) -> tuple[Tensor, list[int], list[int]]:
+    """What each row behind the start may look at, ``[L, A + L]`` to be added; its position; the row where each branch ends."""
+    branch = torch.repeat_interleave(torch.arange(len(lengths) + 1), torch.tensor([first + shared, *lengths]))  # 0: start, stem
+    visible = ((branch == 0)[None, :] | (branch[:, None] == branch[None, :])).tril()[first:]
+    behind = first + shared
+    positions = list(range(first, behind)) + [behind + i for length in lengths for i in range(length)]
+    ends = [shared + sum(lengths[: i + 1]) - 1 for i in range(len(lengths))]
+    return torch.zeros(visible.shape).masked_fill(~visible, float("-inf")), positions, ends
 
 
 def encode_prompt_slow(clip: nn.Module, embeds: Tensor, ids: Tensor) -> Tensor:

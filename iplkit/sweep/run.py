@@ -80,8 +80,9 @@ def adapted(cell: Cell, tier: str, out: Path | None = None) -> Product:
     changes = OWN_SETTINGS.get(cell.method, ()) + cell.changes
     settings = changed_settings(cell.method, "world", tier, changes) or product_settings(cell.method, "world", tier)
     folder = out or paths.run_folder(tier) / "adapted"
+    shared = folder / ".cache"  # the pool and the source side of a seed serve all variants that do not change them
     folder = folder / paths.slug(cell.variant) if cell.variant else folder
-    return make_product("photo", cell.target, cell.method, "world", tier, cell.seed, folder, settings=settings, progress=False)
+    return make_product("photo", cell.target, cell.method, "world", tier, cell.seed, folder, settings=settings, progress=False, cache=shared)
 
 
 def _inputs() -> dict[str, str]:

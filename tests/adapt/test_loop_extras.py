@@ -1,6 +1,7 @@
 """What the loop can do beside one CLIP and one term: more CLIPs, further terms, mixing, and a stop at NaN."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.testing import assert_close
 from iplkit.adapt import AdaptSettings, adapt
 from iplkit.adapt.draws import draw
 from iplkit.adapt.look import Look
+from iplkit.adapt.loop import Eye, see
 from iplkit.adapt.regularizers import Step
 from iplkit.adapt.samples import mixed_ws, sample_ws
 from iplkit.adapt.stop import NotFinite
@@ -174,6 +176,42 @@ def test_mixing_happens_as_often_as_asked(tiny_generator):
 def test_without_the_guard_the_first_blow_stops_the_run_from_moving(tiny_generator, tiny_clip, short):
     moved = lambda *quirks: run(tiny_generator, tiny_clip, replace(short, steps=8, ema=0.0, selector="all", quirks=quirks)).log[-1]["moved"]  # noqa: E731
     assert moved("no_guard") < 0.5 * moved()  # Adam remembers the square of an endless gradient
+
+
+@pytest.fixture
+def blows(monkeypatch):
+    """The largest gradient of every update."""
+    seen, plain = [], torch.optim.Adam.step
+
+    def step(self, *args, **options):
+        seen.append(max(float(p.grad.abs().max()) for group in self.param_groups for p in group["params"] if p.grad is not None))
+        return plain(self, *args, **options)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    return seen
+
+
+def test_equal_images_shown_again_escape_the_endless_gradient_but_not_a_large_one(tiny_generator, tiny_clip, short, blows):
+    settings = replace(short, steps=2, views=0, ema=0.0, selector="all")
+    logs = [run(tiny_generator, tiny_clip, replace(settings, quirks=q)).log for q in (["no_guard"], ["no_guard", "reencode_equal"], [])]
+    endless, _, large, _, usual, _ = blows
+    assert endless > 1e4 * large > 1e4 * 1e3 * usual
+    assert logs[0][0]["loss"] == logs[2][0]["loss"] == 1 != logs[1][0]["loss"]  # only the second has a direction on its first step
+
+
+def test_equal_images_are_shown_again_plus_a_millionth_and_others_are_not(tiny_generator, tiny_clip, short):
+    settings = replace(short, noise="none", views=0, quirks=["reencode_equal"])
+    look, ws = Look(tiny_clip, settings, 0), sample_ws(tiny_generator, 2, draw(0, "z"))
+    eye = Eye(look, SimpleNamespace(anchor=lambda ws, step: look(tiny_generator, ws, step, "source")))
+    images = look.draw_images(tiny_generator, ws, 0, "target")
+    assert torch.equal(see(eye, tiny_generator, tiny_generator, ws, images, 0).image_target, look.encode(images + 1e-6, 0))
+    other = images * 0.9
+    assert torch.equal(see(eye, tiny_generator, tiny_generator, ws, other, 0).image_target, look.encode(other, 0))
+
+
+def test_with_noise_of_its_own_for_each_generator_showing_again_does_nothing(tiny_generator, tiny_clip, short):
+    settings = replace(short, noise="independent")
+    assert same(*(run(tiny_generator, tiny_clip, replace(settings, quirks=q)).generator for q in ([], ["reencode_equal"])))
 
 
 def test_without_the_class_both_base_sentences_are_one_and_directions_change(tiny_generator, tiny_clip, short):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from iplkit.adapt import METHODS, PAPER, adapt
-from iplkit.adapt.anchors import image_anchor
+from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.methods import known_templates
 from iplkit.clip.model import Clip
 from iplkit.clip.prompts import TEMPLATES
@@ -49,11 +49,11 @@ def test_both_methods_see_the_same_latents_noise_and_views(tiny_generator, tiny_
     def run(method):
         seen = []
 
-        def spy(look, generator):
-            anchor = image_anchor(look, generator)
+        def spy(task):
+            anchor = source_anchor(task)
             return lambda ws, step: seen.append(anchor(ws, step)) or seen[-1]
 
-        monkeypatch.setattr("iplkit.adapt.methods.image_anchor", spy)
+        monkeypatch.setattr("iplkit.adapt.methods.source_anchor", spy)
         adapt(tiny_generator, tiny_clip, method, "photo", "sketch", short, progress=False)
         return torch.stack(seen)
 

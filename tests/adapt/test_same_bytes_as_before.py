@@ -1,6 +1,7 @@
 """The loop has grown since the shipped products were made; what it does with their settings has not changed.
 
-The digests were stored before it grew. Bytes depend on the processor and on torch, so a probe says
+The digests were stored before it grew; those of IPL again when its two sentences became one call, which moved these losses by
+2e-6 at most. Bytes depend on the processor and on torch, so a probe says
 whether this machine computes as that one did; on another, the losses are compared.
 """
 
@@ -28,9 +29,9 @@ BEFORE = {
     ("nada", "default"): ("8af1cfc22b7649ea", [1.0, 0.960873842, 0.937614441, 0.878742993]),
     ("nada", "paper"): ("57d12c89dc214d75", [1.036692739, 1.003436685, 0.951622486, 1.065694213]),
     ("nada", "world"): ("f0c316e62a60207b", [1.0, 0.996022522, 0.992791831, 0.986975908]),
-    ("ipl", "default"): ("74b8002c11a59180", [1.0, 0.984682262, 0.97048825, 0.9388991]),
-    ("ipl", "paper"): ("497710870e0076c7", [0.997997999, 0.941256821, 0.950390339, 0.930147946]),
-    ("ipl", "world"): ("e5d4d60776aa22a7", [1.0, 0.99715811, 0.998287737, 0.99343586]),
+    ("ipl", "default"): ("83395e822f7fc368", [1.0, 0.984682262, 0.97048825, 0.9388991]),
+    ("ipl", "paper"): ("5c251b57b531c4b5", [0.997997999, 0.941256821, 0.950390339, 0.930147946]),
+    ("ipl", "world"): ("dfeaf3337a45770d", [1.0, 0.99715811, 0.998287737, 0.99343586]),
 }
 
 

@@ -8,21 +8,11 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from iplkit.adapt import train_mapper
-from iplkit.adapt.alignment import (
-    FORMS,
-    check_prompts,
-    ipl_star,
-    known,
-    prompt_alignment,
-    prompt_anchor,
-    prompt_list,
-    read_prompts,
-)
+from iplkit.adapt.alignment import ipl_star, prompt_alignment, prompt_anchor
 from iplkit.adapt.look import Look
 from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, pool_path
 from iplkit.adapt.task import Task
 from iplkit.clip.prompts import template_anchor
-from iplkit.clip.towers import Clip
 from iplkit.errors import UserError
 
 DISNEY = ("a princess with big round eyes", "a cheerful face with smooth shading", "a hand drawn fairy tale hero")
@@ -104,51 +94,18 @@ def test_the_second_version_is_another_anchor_and_no_further_term(tiny_clip, poo
 
 def test_the_whole_method_runs_and_shares_ipls_pool(tiny_generator, tiny_clip, short, tmp_path):
     task = Task(tiny_generator, tiny_clip, "photo", "werewolf", short, 0, Look(tiny_clip, short, 0), TEMPLATES, tmp_path, False)
-    recipe = ipl_star(task, prompts=WEREWOLF)
+    recipe = ipl_star(replace(task, settings=replace(short, prompts=WEREWOLF)))
     assert [*recipe.mapper_log[0]][:6] == ["step", "loss", "contrastive", "domain", "source", "align"]
     assert pool_path(tmp_path, tiny_generator, tiny_clip, short.mapper_pool, 0).is_file()
     w = torch.randn(2, 512, generator=torch.Generator().manual_seed(0))
     assert recipe.plugs.direction(w).shape == (2, 24)
     assert (ipl_star(task).mapper(w) - recipe.mapper(w)).abs().max() > 1e-6
-
-
-def test_any_class_has_a_list_of_its_own_in_words_a_clip_may_know(tiny_clip):
-    assert len(prompt_list("cubism")) == len(set(prompt_list("cubism"))) == len(FORMS)
-    assert all("cubism" in text for text in prompt_list("cubism"))
-    words = ["a", "photo", "of", "with", "glasses", "sad", "cubism"]
-    some = Clip(tiny_clip.model, tiny_clip.config, words=words)
-    assert known(some, prompt_list("cubism")) == ("a photo of a cubism with glasses", "a photo of a sad cubism")
-    with pytest.raises(UserError, match="knows the words of none of the 3 prompts"):
-        known(some, DISNEY)
-    with pytest.raises(UserError, match="needs a class word"):
-        prompt_list(" ")
-
-
-def test_a_readers_file_is_read_line_by_line(tmp_path):
-    path = tmp_path / "werewolf.txt"
-    path.write_text("# what I see\n" + "\n\n".join(WEREWOLF) + "\n", encoding="utf-8")
-    assert read_prompts(path) == WEREWOLF
-    path.write_text("# nothing\n", encoding="utf-8")
-    with pytest.raises(UserError, match="list of sentences"):
-        read_prompts(path)
-    path.write_bytes(b"\xff\xfe\x00\x80")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_prompts(path)
-    with pytest.raises(UserError, match="cannot be read"):
-        read_prompts(tmp_path / "none.txt")
-
-
-@pytest.mark.parametrize(
-    "prompts, message",
-    [("one text", "list"), ([], "list"), (["a", " "], "number 2"), (["a", 3], "number 2 is 3"), (["a", "b", "a"], "'a' comes twice")],
-)
-def test_a_list_that_is_none_is_refused(prompts, message):
-    with pytest.raises(UserError, match=message):
-        check_prompts(prompts)
+    heavier = ipl_star(replace(task, settings=replace(short, prompts=WEREWOLF, align_weight=2.0)))
+    assert heavier.mapper_log[0]["align"] == pytest.approx(10 * recipe.mapper_log[0]["align"], rel=1e-5)
 
 
 def test_a_sentence_too_long_and_a_negative_weight_are_refused(tiny_clip):
-    with pytest.raises(UserError, match="at most 75 tokens"):
+    with pytest.raises(UserError, match="number 1 is not: a text needs at most 75 tokens"):
         prompt_anchor(tiny_clip, ["fur " * 90])
     with pytest.raises(UserError, match="must not be negative; got -1"):
         prompt_alignment(torch.ones(1, 24), -1)

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from iplkit.clip.mapper import PromptMapper, load_mapper, save_mapper
-from iplkit.clip.prompts import TEMPLATES, PromptContext, learned_text_features, template_anchor, template_features
+from iplkit.clip.prompts import TEMPLATES, PromptContext, learned_text_features, learned_text_pair, template_anchor, template_features
 from iplkit.clip.text import encode_prompt_slow, eot_position
 from iplkit.errors import UserError
 
@@ -131,6 +131,29 @@ def test_learned_sentences_batched_and_cut_equal_the_loop_over_77_rows(tiny_clip
         assert_close(fast, slow, atol=1e-5, rtol=1e-5)
         gradients = [torch.autograd.grad((features @ weight).sum(), prompts)[0] for features in (fast, slow)]
         assert_close(*gradients, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("source", "target"), [("photo", "disney"), ("human", "tolkien elf in the style of ukiyo-e"), ("anime painting", "photo")])
+def test_both_learned_sentences_in_one_call_equal_the_loop_over_77_rows(tiny_clip, generator, source, target):
+    context = PromptContext(tiny_clip, "a photo of a", 4, source, target)
+    prompts = torch.randn(5, 4, 64, generator=generator).requires_grad_()
+    weight = torch.randn(2, 24, generator=generator)
+    pair = learned_text_pair(tiny_clip, prompts, context)
+    slow = [encode_prompt_slow(tiny_clip, *context.assemble(prompts, which)) for which in ("source", "target")]
+    assert_close(list(pair), slow, atol=1e-5, rtol=1e-5)
+    one, other = (torch.autograd.grad((torch.stack(tuple(f)) * weight[:, None]).sum(), prompts)[0] for f in (pair, slow))
+    assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_one_sentence_of_a_pair_does_not_see_the_other(tiny_clip, generator):
+    prompts = torch.randn(2, 4, 64, generator=generator)
+    pairs = [learned_text_pair(tiny_clip, prompts, PromptContext(tiny_clip, "a photo of a", 4, "photo", word)) for word in ("disney", "wolf")]
+    assert torch.equal(pairs[0][0], pairs[1][0]) and not torch.allclose(pairs[0][1], pairs[1][1])
+
+
+def test_prompts_of_a_wrong_shape_are_refused_by_the_pair_too(tiny_clip, context):
+    with pytest.raises(UserError, match=r"shape \[N, 4, 64\]"):
+        learned_text_pair(tiny_clip, torch.zeros(2, 3, 64), context)
 
 
 # -- mapper --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from iplkit.clip.text import (
     EOT_ID,
     SOT_ID,
     compact_ids,
+    encode_branches,
     encode_prompt,
     encode_prompt_slow,
     eot_position,
@@ -130,3 +131,17 @@ def test_everything_up_to_eot_is_read_and_nothing_behind_it(tiny_clip, generator
 def test_ids_of_another_shape_are_refused(tiny_clip):
     with pytest.raises(UserError, match=r"ids \[3 or 1, 77\]"):
         encode_prompt(tiny_clip, torch.zeros(3, 77, 64), tokenize(["a", "b"]))
+
+
+def test_branches_of_three_lengths_equal_each_sentence_alone(tiny_clip, generator):
+    start, stem = torch.randn(1, 2, 64, generator=generator), torch.randn(2, 1, 64, generator=generator)
+    branches = [torch.randn(n, length, 64, generator=generator) for n, length in ((2, 4), (1, 1), (1, 74))]
+    ids = lambda length: torch.tensor([[49406] + [1] * (length - 2) + [49407]])  # noqa: E731
+    for got, branch in zip(encode_branches(tiny_clip, start, stem, branches), branches):
+        whole = torch.cat([start.expand(2, -1, -1), stem, branch.expand(2, -1, -1)], dim=1)
+        assert_close(got, encode_prompt(tiny_clip, whole, ids(whole.shape[1])), atol=1e-5, rtol=1e-5)
+
+
+def test_a_branch_that_does_not_fit_is_refused(tiny_clip):
+    with pytest.raises(UserError, match="at most 77 rows; got 78"):
+        encode_branches(tiny_clip, torch.zeros(1, 1, 64), torch.zeros(1, 2, 64), [torch.zeros(1, 75, 64)])

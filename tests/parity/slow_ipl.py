@@ -103,6 +103,16 @@ def directional_loss(image_source, image_target, text_source, text_target):
     return total / len(image_source)
 
 
+def thesis_directional_loss(image_source, image_target, text_source, text_target, base, listed):
+    """Source plus the manual prompt ``[E]``, target plus the mean of the listed features ``[P, E]``, each made length 1 before."""
+    center = sum(unit(feature) for feature in listed) / len(listed)
+    total = 0
+    for i in range(len(image_source)):
+        s, u = unit(text_source[i] + base), unit(text_target[i] + center)
+        total = total + 1 - cosine(unit(unit(image_target[i]) - unit(image_source[i])), unit(u - s))
+    return total / len(image_source)
+
+
 def nada_direction(clip, source, target, templates):
     """The mean over sentences of unit target minus unit source, ``[E]``."""
     pairs = [[unit(text_feature(clip, t.format(word))) for word in (source, target)] for t in templates]

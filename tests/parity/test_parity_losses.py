@@ -12,7 +12,7 @@ from iplkit.adapt.selectors import adaptive_layers, row_scores
 from iplkit.adapt.stage1 import TextSide, make_context
 from iplkit.clip.mapper import PromptMapper
 from iplkit.clip.prompts import PromptContext, learned_text_features, template_anchor
-from iplkit.losses import directional_loss, ipl_stage1_loss
+from iplkit.losses import directional_loss, ipl_stage1_loss, thesis_directional_loss
 
 CLOSE = dict(atol=1e-5, rtol=1e-5)
 LIST = ("a face with yellow eyes", "grey fur and sharp teeth", "a wolf man at night")
@@ -75,6 +75,16 @@ def test_the_directional_loss(generator, text_rows):
     for ours in (directional_loss(source, target, a, b, eps=0.0), cosine_loss(image_direction(source, target, 1e-12), delta)):
         assert_close(ours, wanted, **CLOSE)
         assert_close(torch.autograd.grad(ours, target, retain_graph=True), torch.autograd.grad(wanted, target, retain_graph=True), **CLOSE)
+
+
+def test_the_directional_loss_of_the_thesis_second_version(clip, generator):
+    a, b, text_a, text_b = (torch.randn(5, 24, generator=generator).requires_grad_() for _ in range(4))
+    listed = torch.stack([slow.text_feature(clip, text) for text in LIST])
+    base = slow.text_feature(clip, "a photo of a")
+    ours = thesis_directional_loss(a, b, text_a, text_b, clip.encode_text(clip.tokenize(["a photo of a"])), prompt_anchor(clip, LIST), eps=0.0)
+    wanted = slow.thesis_directional_loss(a, b, text_a, text_b, base, listed)
+    assert_close(ours, wanted, **CLOSE)
+    assert_close(*(torch.autograd.grad(loss, (b, text_b)) for loss in (ours, wanted)), **CLOSE)
 
 
 def test_the_averaged_direction(clip, templates):
