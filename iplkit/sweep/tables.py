@@ -10,6 +10,7 @@ from iplkit.sweep.ordering import rank_correlation, same_winner
 from iplkit.sweep.summary import Interval, counts, means, of, overall, paired
 
 DASH = "\N{EN DASH}"
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 def short(score: str) -> str:
@@ -24,7 +25,7 @@ def known(value: float | None, otherwise: str = DASH) -> float | str:
 
 def p_value(p: float) -> str:
     """A p value for a reader; nothing smaller than a thousandth is told apart."""
-    return DASH if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return DASH if math.isnan(p) else f"<{NBSP}0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def by_domain(cells: pd.DataFrame, truths: pd.DataFrame, methods: Mapping[str, str], scores: Sequence[str], targets: Sequence[str]) -> tuple[pd.DataFrame, dict]:
@@ -88,7 +89,7 @@ def contest(cells: pd.DataFrame, truths: pd.DataFrame, a: str, b: str, scores: S
         each = paired(cells, a, b, score, truths)
         told, found, turned = counts(each), overall(each), overall(each, "gain").difference
         winner = 0 if math.isnan(turned.half) or turned.low <= 0 <= turned.high else 1 if turned.value > 0 else -1
-        row = {"score": short(score), "domains": len(each), "difference": str(found.difference)}
+        row = {"score": short(score), "domains": len(each), "difference": str(found.difference).replace(" ", NBSP)}
         wins = {word: str(told[word]) if told["targets"] else DASH for word in ("better", "worse", "undecided")}
         rows.append(row | wins | {"sign test": p_value(found.sign_p), "Wilcoxon": p_value(found.wilcoxon_p)})
         middle = {"difference": known(found.difference.value), "low": known(found.difference.low), "high": known(found.difference.high)}

@@ -87,7 +87,7 @@ def test_instruments_that_agree_with_the_truth_are_seen_to(cells, truths):
 
 def test_missing_numbers_are_dashes():
     assert known(math.nan) == known(None) == "–" and known(0.5) == 0.5
-    assert [p_value(p) for p in (math.nan, 0.0004, 0.25)] == ["–", "< 0.001", "0.250"]
+    assert [p_value(p) for p in (math.nan, 0.0004, 0.25)] == ["–", "<\N{NO-BREAK SPACE}0.001", "0.250"]
 
 
 def test_what_the_thesis_printed_names_domains_and_scores_of_ours():
