@@ -14,6 +14,7 @@ from iplkit.web.graphs import block, rows_of_size, sizes
 from iplkit.weights import atomic_path, write_weights
 from iplkit.zoo import ADAPTED, check_file
 
+FOLDER = "live"  # of a run; `iplkit.stage` lays it beside the page's script
 WEIGHTS, LATENTS, DEFINITION = "synthesis.safetensors", "latents.safetensors", "live.json"
 SOURCE_BYTES = 10_000_000  # all that must come before the first picture, the runtime counted by its own file
 DOMAIN_BYTES = 1_500_000
