@@ -12,12 +12,13 @@ from iplkit import zoo
 from iplkit.images import to_uint8
 from iplkit.web.controls import Edit
 from iplkit.web.notebook import Live
+from iplkit.weights import sha256
 
 pytest.importorskip("onnx", reason="the graphs are written with the package onnx")
 if browser.find() is None:
     pytest.skip("a live page needs a browser; no Chromium is found here", allow_module_level=True)
 NAME = zoo.adapted_names()[-1]
-HEAD = '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Live</title><link rel="icon" href="data:,">'
+HEAD = '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Live</title><link rel="icon" href="data:,">'
 LEVELS = 2  # of 255
 
 
@@ -136,7 +137,7 @@ def test_a_fine_slider_runs_only_the_last_graph_and_a_coarse_one_all(page):
 
 
 def test_the_arrow_keys_move_a_slider_by_its_step(page, live, controls):
-    page.run("document.querySelector('.live-panel input').focus()")
+    page.run("document.querySelector('.live-knob input').focus()")
     before = pixels(page)
     page.key("ArrowRight")
     settle(page)
@@ -227,3 +228,9 @@ def test_without_its_files_the_page_says_so_and_keeps_the_frames(site, tmp_path)
             assert page.run("getComputedStyle(document.querySelector('.live-strip')).display") != "none"
     finally:
         page.close()
+
+
+def test_the_runtime_is_the_one_that_is_named():
+    folder = REPOSITORY / "book" / "_static" / "live"
+    for name, facts in json.loads((folder / "vendor.json").read_text())["files"].items():
+        assert sha256(folder / name) == facts["sha256"], name
