@@ -11,6 +11,7 @@ import click
 from iplkit import paths
 from iplkit.errors import UserError
 
+LIVE = "book/_static/live/data"  # where the page looks for what a run exported to its folder "live"
 FRAME = ("_config.yml", "_toc.yml", "book", "figures", "iplkit/shipped/cards")  # copied as they are
 
 THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
@@ -45,6 +46,7 @@ def contents(tier: str, profile: str) -> dict[str, Path]:
     found |= _files(root / "notebooks", root)
     found |= _files(run / "notebooks", run)
     found |= _files(run / "figures", run)
+    found |= {f"{LIVE}/{name}": path for name, path in _files(run / "live", run / "live").items()}
     return found
 
 

@@ -9,6 +9,7 @@ from iplkit import paths, regenerate, sources
 from iplkit.errors import UserError
 from iplkit.execute import check_parameters, run_notebook
 from iplkit.stage import build_book, stage
+from iplkit.web.export import FOLDER as EXPORTED
 
 PLAIN = small_book.notebook("# One", "from iplkit import paths\n\nprint(TIER, PROFILE)")
 SAVES = 'save_table(frame, "tab-a", origin)'
@@ -199,6 +200,15 @@ def test_staging_touches_only_what_differs_and_drops_what_is_gone(book):
     stage("laptop", "world")
     assert (staged / "book" / "intro.md").stat().st_mtime_ns == before
     assert not (staged / "figures" / "x.svg").exists()
+
+
+def test_what_a_run_exported_for_the_live_page_lies_beside_its_script(book):
+    folder = book(a=PLAIN)
+    made = folder / "_build/run/world-laptop" / EXPORTED / "live.json"
+    made.parent.mkdir(parents=True)
+    made.write_text("{}")
+    staged = stage("laptop", "world") / "book" / "_static" / "live"
+    assert (staged / "data" / "live.json").read_text() == "{}" and (staged / "start.js").is_file()
 
 
 def test_full_results_are_kept_and_never_overwritten(book):
