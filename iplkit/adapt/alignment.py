@@ -12,15 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iplkit.adapt.anchor_memory import source_anchor
-from iplkit.adapt.directions import prompt_direction
-from iplkit.adapt.loop import Plugs
 from iplkit.adapt.prompt_lists import check_prompts, known, prompt_list
-from iplkit.adapt.selectors import make_selector
 from iplkit.adapt.settings import AdaptSettings
-from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, pool_path, train_mapper
-from iplkit.adapt.task import Recipe, Task
-from iplkit.clip.prompts import template_anchor
+from iplkit.adapt.task import Task
 from iplkit.errors import UserError
 from iplkit.losses import domain_loss
 
@@ -56,24 +50,11 @@ def prompt_alignment(anchor: Tensor, weight: float = WEIGHT) -> Callable[[Tensor
     return lambda features: weight * domain_loss(features, anchor)
 
 
-def ipl_star(task: Task) -> Recipe:
-    """IPL with prompt alignment in its first stage (the thesis' improved version); the second stage is IPL's.
+def alignment_term(task: Task) -> Callable[[Tensor], Tensor]:
+    """`prompt_alignment` of a task.
 
     `settings.prompts` are the sentences about the target; empty takes those of `prompt_list` whose words this
     CLIP knows. `settings.align_weight` is the term's weight within lambda_l.
     """
-    settings = task.settings
-    prompts = settings.prompts or known(task.clip, prompt_list(task.target))
-    align = prompt_alignment(prompt_anchor(task.clip, prompts), settings.align_weight)
-    context = make_context(task.clip, task.source, task.target, settings)
-    models = (task.generator_source, task.clip, settings.mapper_pool, task.seed)
-    pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
-    anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
-    mapper, log = train_mapper(task.clip, context, pool, anchors, settings, task.seed, task.progress, align=align, keep=task.keep)
-    sides = [TextSide(task.clip, context, which, settings, stage=2) for which in ("source", "target")]
-    plugs = Plugs(
-        direction=prompt_direction(mapper, *sides),
-        anchor=source_anchor(task),
-        selector=make_selector(task.clip, task.target, settings, task.seed, task.more),
-    )
-    return Recipe(plugs, mapper, tuple(log))
+    prompts = task.settings.prompts or known(task.clip, prompt_list(task.target))
+    return prompt_alignment(prompt_anchor(task.clip, prompts), task.settings.align_weight)

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
-from iplkit.adapt.alignment import ipl_star
+from iplkit.adapt.alignment import alignment_term
 from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.checkpoints import read_page
 from iplkit.adapt.directions import averaged_direction, prompt_direction
@@ -22,7 +22,7 @@ from iplkit.adapt.loop import Eye, Plugs, run_loop
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.mixture import mix
 from iplkit.adapt.moments import moments
-from iplkit.adapt.prompt_lists import check_prompts
+from iplkit.adapt.prompt_lists import check_prompts, readable
 from iplkit.adapt.refinement import air
 from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
 from iplkit.adapt.settings import AdaptSettings
@@ -90,13 +90,18 @@ def nada(task: Task) -> Recipe:
     )
 
 
-def ipl(task: Task) -> Recipe:
-    """Image-specific prompt learning (Guo et al. 2023; arXiv 2304.03119): a mapper writes one direction per image."""
+def ipl(task: Task, align: Callable[[Tensor], Tensor] | None = None) -> Recipe:
+    """Image-specific prompt learning (Guo et al. 2023; arXiv 2304.03119): a mapper writes one direction per image.
+
+    Args:
+        task: what a method is given.
+        align: a further term of the first stage, as `train_mapper` takes it.
+    """
     context = make_context(task.clip, task.source, task.target, task.settings)
     models = (task.generator_source, task.clip, task.settings.mapper_pool, task.seed)
     pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
     anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
-    mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress, keep=task.keep)
+    mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress, align=align, keep=task.keep)
     sides = [TextSide(task.clip, context, which, task.settings, stage=2) for which in ("source", "target")]
     return Recipe(
         Plugs(
@@ -107,6 +112,11 @@ def ipl(task: Task) -> Recipe:
         mapper,
         tuple(log),
     )
+
+
+def ipl_star(task: Task) -> Recipe:
+    """IPL with prompt alignment in its first stage (the thesis' improved version); the second stage is IPL's."""
+    return ipl(task, alignment_term(task))
 
 
 METHODS: dict[str, Callable[[Task], Recipe]] = {
@@ -253,15 +263,7 @@ def known_templates(clip: nn.Module) -> tuple[str, ...]:
     Raises:
         UserError: if none is left.
     """
-
-    def known(template: str) -> bool:
-        try:
-            clip.tokenize([template.format("")])
-        except UserError:
-            return False
-        return True
-
-    templates = tuple(t for t in TEMPLATES if known(t))
+    templates = tuple(t for t in TEMPLATES if readable(clip, t.format("")))
     if not templates:
         raise UserError("a CLIP needs to know the words of at least one template; this one knows none")
     return templates

@@ -117,15 +117,16 @@ def known(clip: nn.Module, prompts: Sequence[str]) -> tuple[str, ...]:
     Raises:
         UserError: if it knows none of them.
     """
-
-    def reads(prompt: str) -> bool:
-        try:
-            clip.tokenize([prompt])
-        except UserError:
-            return False
-        return True
-
-    kept = tuple(prompt for prompt in prompts if reads(prompt))
+    kept = tuple(prompt for prompt in prompts if readable(clip, prompt))
     if not kept:
         raise UserError(f"this CLIP knows the words of none of the {len(prompts)} prompts; it needs a list in words it knows")
     return kept
+
+
+def readable(clip: nn.Module, sentence: str) -> bool:
+    """Whether a CLIP knows the words of a sentence, and can hold it."""
+    try:
+        clip.tokenize([sentence])
+    except UserError:
+        return False
+    return True

@@ -13,7 +13,7 @@ import pandas as pd
 from iplkit import paths
 from iplkit.errors import UserError
 
-KEYS = {"method", "target", "seed", "variant"}
+KEYS = ("method", "target", "seed", "variant")
 SOURCE = "source"  # the "method" that changes nothing: what the source generator scores, and what true renders score
 
 
@@ -81,7 +81,7 @@ def read_cell(path: Path) -> dict:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record["kind"] != "cell" or not isinstance(record["scores"], dict) or not KEYS <= set(record):
+        if record["kind"] != "cell" or not isinstance(record["scores"], dict) or not set(KEYS) <= set(record):
             raise KeyError("kind")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path.name} needs to be the record of a cell; it is damaged or something else") from error
@@ -119,9 +119,8 @@ def read_truths(folder: Path) -> pd.DataFrame:
 
 
 def _table(folder: Path, part: str) -> pd.DataFrame:
-    keys = ["method", "target", "seed", "variant"]
-    rows = [{key: record[key] for key in keys} | record[part] for record in read_records(folder) if part in record]
-    table = pd.DataFrame(rows, columns=None if rows else keys)
-    numbers = [name for name in table if name not in keys]
+    rows = [{key: record[key] for key in KEYS} | record[part] for record in read_records(folder) if part in record]
+    table = pd.DataFrame(rows, columns=None if rows else KEYS)
+    numbers = [name for name in table if name not in KEYS]
     table[numbers] = table[numbers].astype(float)
     return table.sort_values(["method", "variant", "target", "seed"], ignore_index=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from iplkit.errors import UserError
-from iplkit.sweep.cells import read_cell
+from iplkit.sweep.cells import KEYS, read_cell
 from iplkit.sweep.prediction import compare_cells, family_level
-from iplkit.sweep.summary import KEYS, LEVEL
+from iplkit.sweep.summary import LEVEL
 
 SAME = ("reach", "settings")  # what must be equal before two cells can be compared
 

@@ -15,9 +15,9 @@ from scipy import stats
 
 from iplkit.compare import Estimate
 from iplkit.errors import UserError
+from iplkit.sweep.cells import KEYS
 
 LEVEL = 0.95
-KEYS = ("method", "target", "seed", "variant")
 # Which way a score is better: "high", "low", or "true": the nearer to what true renders score, the better. A score that
 # is not named has no better: edges and faces (SCS, ID) shall change with the style, and nobody can say how much.
 BETTER = {

@@ -7,7 +7,7 @@ import pandas as pd
 
 from iplkit.sweep.cells import SOURCE
 from iplkit.sweep.ordering import rank_correlation, same_winner
-from iplkit.sweep.summary import Interval, counts, means, of, overall, paired
+from iplkit.sweep.summary import Interval, counts, means, of, overall, paired, verdict
 
 DASH = "\N{EN DASH}"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -88,7 +88,7 @@ def contest(cells: pd.DataFrame, truths: pd.DataFrame, a: str, b: str, scores: S
     for score in scores:
         each = paired(cells, a, b, score, truths)
         told, found, turned = counts(each), overall(each), overall(each, "gain").difference
-        winner = 0 if math.isnan(turned.half) or turned.low <= 0 <= turned.high else 1 if turned.value > 0 else -1
+        winner = {"better": 1, "worse": -1, "undecided": 0}[verdict(turned)]
         row = {"score": short(score), "domains": len(each), "difference": str(found.difference).replace(" ", NBSP)}
         wins = {word: str(told[word]) if told["targets"] else DASH for word in ("better", "worse", "undecided")}
         rows.append(row | wins | {"sign test": p_value(found.sign_p), "Wilcoxon": p_value(found.wilcoxon_p)})

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from iplkit.adapt import train_mapper
-from iplkit.adapt.alignment import ipl_star, prompt_alignment, prompt_anchor
+from iplkit.adapt.alignment import prompt_alignment, prompt_anchor
+from iplkit.adapt.methods import ipl_star
 from iplkit.adapt.look import Look
 from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, pool_path
 from iplkit.adapt.task import Task
