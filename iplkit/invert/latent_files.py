@@ -121,7 +121,7 @@ def _read(path: Path) -> np.ndarray:
         if is_npy:
             return np.load(path, allow_pickle=False)
         if kind == "zip" and path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return _only({name: arrays[name] for name in arrays.files}, path)
     except UserError:
         raise
