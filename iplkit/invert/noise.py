@@ -16,12 +16,12 @@ from iplkit.stylegan2.generator import Synthesis, ToRGB
 Noises = dict[str, Tensor]  # layer -> [N, 1, H, W]
 
 
-def draw_noises(synthesis: Synthesis, n: int, seed: int) -> Noises:
+def draw_noises(synthesis: Synthesis, n: int, seed: int, first: int = 0) -> Noises:
     """Standard normal maps for every layer that takes noise; picture i gets the same ones in any company."""
     sizes = {name: layer.size for name, layer in synthesis.layers.items() if not isinstance(layer, ToRGB)}
 
     def one(name: str, size: int, i: int) -> Tensor:
-        return torch.randn(1, size, size, generator=draw(seed, f"noise map {name}", i))
+        return torch.randn(1, size, size, generator=draw(seed, f"noise map {name}", first + i))
 
     return {name: torch.stack([one(name, size, i) for i in range(n)]).to(synthesis.const) for name, size in sizes.items()}
 

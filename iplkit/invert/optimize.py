@@ -31,7 +31,7 @@ class OptimizeSettings:
         noise_mode: "none", or "const" for a generator whose stored noise belongs to its pictures.
     """
 
-    schedule: Schedule = field(default_factory=lambda: Schedule(500, 0.05))
+    schedule: Schedule = field(default_factory=lambda: Schedule(500, 0.1))
     pixels: float = 20.0
     perceptual: float = 0.05
     noise_mode: str = "none"
@@ -43,6 +43,7 @@ class OptimizeSettings:
             raise UserError(f"noise_mode must be none or const, since a search needs the same noise each time; got {self.noise_mode!r}")
 
 
+REFINE = OptimizeSettings(Schedule(100, 0.1, walker="lbfgs"))
 PAPER = OptimizeSettings(Schedule(5000, 0.01, rise=0.0, fall=0.0), pixels=1.0, perceptual=1.0, noise_mode="const")
 
 
@@ -73,6 +74,7 @@ def optimize(
     start: str | Tensor = "mean",
     settings: OptimizeSettings = OptimizeSettings(),
     seed: int = 0,
+    first: int = 0,
     run: Run = Run(),
 ) -> Inversion:
     """Find codes of some pictures at once.
@@ -83,7 +85,9 @@ def optimize(
         perceptual: the perceptual term; None only if its weight is 0.
         space: "z", "w", "w+" or "s".
         start: see `iplkit.invert.spaces.begin`.
-        settings, seed, run: see there.
+        settings: see `OptimizeSettings`.
+        seed, first: see `iplkit.invert.spaces.begin`.
+        run: see `iplkit.invert.descent.Run`.
 
     Raises:
         UserError: pictures or a start that do not fit; a weight without its term.
@@ -98,7 +102,7 @@ def optimize(
         loss = settings.pixels * square_difference(made, images) if settings.pixels > 0 else 0
         return loss + settings.perceptual * perceptual.distance(made, target) if target is not None else loss
 
-    free, losses, seconds = descend(begin(space, start, generator, len(images), seed), loss_of, settings.schedule, run)
+    free, losses, seconds = descend(begin(space, start, generator, len(images), seed, first), loss_of, settings.schedule, run)
     about = {"method": "optimize", "space": space, "start": start if isinstance(start, str) else "given", "seed": seed}
     about |= {"settings": settings, "perceptual": perceptual.name if target is not None else ""}
     return finish(images, generator, free, None, losses, seconds, about, settings.noise_mode)

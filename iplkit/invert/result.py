@@ -1,6 +1,7 @@
 """What an inversion gives back: the code, the picture it draws, and how the loss fell."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -42,3 +43,20 @@ class Inversion:
     seconds: float = 0.0
     about: dict = field(default_factory=dict)
     passes: Tensor | None = None
+
+
+def join(parts: Sequence[Inversion]) -> Inversion:
+    """Several batches of one run as one; seconds add up."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def maps(name: str) -> dict[str, Tensor] | None:
+        first = getattr(parts[0], name)
+        return None if first is None else {layer: torch.cat([getattr(p, name)[layer] for p in parts]) for layer in first}
+
+    def rows(name: str) -> Tensor | None:
+        return None if getattr(parts[0], name) is None else torch.cat([getattr(p, name) for p in parts])
+
+    whole = {"ws": rows("ws"), "images": rows("images"), "db": rows("db"), "styles": maps("styles"), "noises": maps("noises")}
+    losses = torch.cat([p.losses for p in parts], dim=1)
+    return replace(parts[0], losses=losses, seconds=sum(p.seconds for p in parts), **whole)

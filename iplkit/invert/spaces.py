@@ -16,7 +16,7 @@ STARTS = ("mean", "zeros", "uniform")
 CANDIDATES = 1000  # codes among which a start near the middle is looked for in Z, where the middle itself does not lie
 
 
-def begin(space: str, start: str | Tensor, generator: nn.Module, n: int, seed: int = 0) -> dict[str, Tensor]:
+def begin(space: str, start: str | Tensor, generator: nn.Module, n: int, seed: int = 0, first: int = 0) -> dict[str, Tensor]:
     """The free numbers of a space at the start.
 
     "mean" is the middle of W. In Z it is the drawn code whose w is nearest to it. "uniform" draws each number from
@@ -28,6 +28,7 @@ def begin(space: str, start: str | Tensor, generator: nn.Module, n: int, seed: i
         generator: the one that shall draw.
         n: pictures.
         seed: of the draws. Picture i gets the same draw in any company.
+        first: number of the first of these pictures.
 
     Returns:
         "z" ``[n, Z]``, or "w" ``[n, D]``, or "ws" ``[n, R, D]``, or each layer's style ``[n, C]``.
@@ -38,8 +39,8 @@ def begin(space: str, start: str | Tensor, generator: nn.Module, n: int, seed: i
     if space not in SPACES:
         raise UserError(f"a space is one of {', '.join(SPACES)}; got {space!r}")
     if space == "z":
-        return {"z": _begin_z(start, generator, n, seed)}
-    ws = _begin_ws(start, generator, n, seed, rows=1 if space == "w" else generator.num_ws)
+        return {"z": _begin_z(start, generator, n, seed, first)}
+    ws = _begin_ws(start, generator, n, 1 if space == "w" else generator.num_ws, seed, first)
     if space == "w":
         return {"w": ws.mean(dim=1)}
     if space == "w+":
@@ -48,15 +49,15 @@ def begin(space: str, start: str | Tensor, generator: nn.Module, n: int, seed: i
         return generator.synthesis.styles(ws.expand(-1, generator.num_ws, -1))
 
 
-def _uniform(shape: tuple[int, ...], n: int, seed: int, like: Tensor) -> Tensor:
+def _uniform(shape: tuple[int, ...], n: int, seed: int, first: int, like: Tensor) -> Tensor:
     """One draw a picture, ``[n, *shape]``."""
-    return torch.stack([torch.rand(shape, generator=draw(seed, "uniform start", i)) for i in range(n)]).to(like) * 2 - 1
+    return torch.stack([torch.rand(shape, generator=draw(seed, "uniform start", first + i)) for i in range(n)]).to(like) * 2 - 1
 
 
-def _begin_z(start: str | Tensor, generator: nn.Module, n: int, seed: int) -> Tensor:
+def _begin_z(start: str | Tensor, generator: nn.Module, n: int, seed: int, first: int) -> Tensor:
     width, like = generator.mapping.z_dim, generator.mapping.w_avg
     if start == "uniform":
-        return _uniform((width,), n, seed, like)
+        return _uniform((width,), n, seed, first, like)
     if start != "mean":
         what = "codes" if isinstance(start, Tensor) else repr(start)
         raise UserError(f"a search in Z needs the start mean or uniform, since no other point of Z is known; got {what}")
@@ -65,7 +66,7 @@ def _begin_z(start: str | Tensor, generator: nn.Module, n: int, seed: int) -> Te
         return z[(generator.mapping.w(z) - like).square().sum(1).argmin()].expand(n, -1).clone()
 
 
-def _begin_ws(start: str | Tensor, generator: nn.Module, n: int, seed: int, rows: int) -> Tensor:
+def _begin_ws(start: str | Tensor, generator: nn.Module, n: int, rows: int, seed: int, first: int) -> Tensor:
     """``[n, 1 or R, D]``."""
     middle = generator.mapping.w_avg
     shape = (n, generator.num_ws, len(middle))
@@ -78,7 +79,7 @@ def _begin_ws(start: str | Tensor, generator: nn.Module, n: int, seed: int, rows
     if start == "zeros":
         return middle.new_zeros(n, 1, len(middle))
     if start == "uniform":
-        return _uniform((rows, len(middle)), n, seed, middle)
+        return _uniform((rows, len(middle)), n, seed, first, middle)
     raise UserError(f"a start is one of {', '.join(STARTS)}, or ws of shape {list(shape)}; got {start!r}")
 
 
