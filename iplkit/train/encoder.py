@@ -6,6 +6,10 @@ the encoder meets its own running renders (ReStyle), and a third of the batch st
 so that every stop is a good one. The identity network takes no part: it judges the encoder.
 """
 
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +18,9 @@ from iplkit.invert.encode import Code, encode
 from iplkit.invert.perceptual import Perceptual, critic_perceptual
 from iplkit.invert.result import decibels
 from iplkit.latents import mix, sample_z
+from iplkit.nets.critic import load_critic
 from iplkit.nets.encoder import Encoder, save_encoder
+from iplkit.stylegan2.checkpoints import load_generator
 from iplkit.train.common import LossOfStep, Phase, Recipe
 from iplkit.train.pool import FLAGS, Pool, PoolSettings
 
@@ -22,10 +28,22 @@ MIXED = 0.3  # of the samples, their last rows come from another person
 WEIGHTS = {"picture": 10.0, "perceptual": 0.3, "code": 0.3}
 
 
-def build() -> Encoder:
+Models = dict[str, nn.Module]  # "generator" and "critic", frozen
+
+
+def models_of(cache: Path) -> Models:
+    """Those that were just trained in a cache, else the shipped ones."""
+    found = {}
+    for name, load in (("generator", load_generator), ("critic", load_critic)):
+        trained = Path(cache) / name / "final.safetensors"
+        found[name] = (load(trained) if trained.is_file() else zoo.load(name)).eval().requires_grad_(False)
+    return found
+
+
+def build(models: Models) -> Encoder:
     """Untrained, with the generator's own directions of W."""
     net = Encoder(seed=17)
-    net.fit_basis(zoo.load("generator").mapping)
+    net.fit_basis(models["generator"].mapping)
     return net
 
 
@@ -67,11 +85,11 @@ def length(offsets: Tensor) -> Tensor:
     return (offsets.square().sum(-1) + 1e-8).sqrt().sum(1).mean()
 
 
-def begin(model: nn.Module, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
+def begin(models: Models, model: nn.Module, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
     """Phase settings: share of photos, passes with gradients, passes before them (at most), weight of the offsets."""
     device = next(model.parameters()).device
-    generator = zoo.load("generator").to(device).to(memory_format=torch.channels_last)
-    perceptual = critic_perceptual(zoo.load("critic").to(device).to(memory_format=torch.channels_last))
+    generator, critic = (models[name].to(device).to(memory_format=torch.channels_last) for name in ("generator", "critic"))
+    perceptual = critic_perceptual(critic)
     sources = [pools["pool"], pools["pairs"]]
     rows = [photo_rows(pool, pool.train) for pool in sources]
     wanted = phase.settings
@@ -108,9 +126,9 @@ def begin(model: nn.Module, phase: Phase, pools: dict[str, Pool]) -> LossOfStep:
 
 
 @torch.no_grad()
-def check(model: nn.Module, pools: dict[str, Pool]) -> dict[str, float]:
+def check(models: Models, model: nn.Module, pools: dict[str, Pool]) -> dict[str, float]:
     """PSNR of held-out photos after one pass, after five, and after five that stay in W; of samples after five."""
-    generator, pool = zoo.load("generator"), pools["pool"]
+    generator, pool = models["generator"].to(next(model.parameters()).device), pools["pool"]
     photo = pool.images(photo_rows(pool, pool.test))[:256]
     drawn = samples(generator, 64, torch.Generator().manual_seed(0))[1]
 
@@ -124,7 +142,21 @@ def check(model: nn.Module, pools: dict[str, Pool]) -> dict[str, float]:
 
 PHASES = (
     Phase("codes", steps=1500, lr=2e-3, seed=31, batch=16, share=0.2, settings={"photos": 0.0, "passes": 2, "before": 0, "offsets": 1e-3}),
-    Phase("photos", steps=6500, lr=1.5e-3, seed=32, batch=16, share=0.8, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 1e-3}),
+    Phase("photos", steps=4000, lr=1.5e-3, seed=32, batch=16, share=0.8, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 1e-3}),
 )
 POOLS = {"pool": PoolSettings(), "pairs": PoolSettings(16 * 1024, kind="pairs", seed=1)}
-RECIPE = Recipe("encoder", PHASES, build, POOLS, begin, check, save_encoder)
+
+
+@dataclass(frozen=True)
+class OfModels(Recipe):
+    """A recipe whose functions also get the models that it builds on, out of the cache it runs in."""
+
+    def train(self, cache: Path, **how) -> Path:
+        """See `Recipe.train`."""
+        models = models_of(cache)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        parts |= {name: partial(parts[name], models) for name in ("build", "begin", "check")}
+        return Recipe(**parts).train(cache, **how)
+
+
+RECIPE = OfModels("encoder", PHASES, build, POOLS, begin, check, save_encoder)

@@ -6,6 +6,7 @@ from torch.testing import assert_close
 from iplkit.errors import UserError
 from iplkit.invert.encode import Code, encode
 from iplkit.nets.encoder import EncoderConfig, load_encoder, save_encoder
+from iplkit.stylegan2.generator import Generator, GeneratorConfig
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +60,6 @@ def test_an_encoder_survives_its_file_and_no_other_file_is_taken_for_one(g, tmp_
 
 
 def test_an_encoder_of_another_generator_no_pass_and_impossible_sizes_are_refused(g):
-    from iplkit.stylegan2.generator import Generator, GeneratorConfig
-
     other = Generator(GeneratorConfig(32, (16, 12, 8, 8), z_dim=32, n_mlp=2))
     with pytest.raises(UserError, match="codes of 8 rows of 512; the encoder gives 6 rows"):
         encode(torch.zeros(1, 3, 32, 32), an_encoder(g), other)

@@ -4,10 +4,11 @@ from small_inversion import a_generator, a_perceptual, an_encoder, some_pictures
 from torch.testing import assert_close
 
 from iplkit.errors import UserError
+from iplkit.invert import descent
 from iplkit.invert.descent import Schedule
 from iplkit.invert.methods import METHODS, invert
 from iplkit.invert.optimize import PAPER, OptimizeSettings, optimize
-from iplkit.invert.plus import PlusSettings, gram, plus
+from iplkit.invert.plus import PlusSettings, gram, plus, style_distance
 from iplkit.invert.project import ProjectSettings, project, width_of_w
 from iplkit.invert.result import decibels
 
@@ -74,8 +75,6 @@ def test_the_seed_decides_and_the_generator_is_left_alone(g):
 def test_a_killed_inversion_goes_on_and_ends_with_the_same_bytes(g, method, tmp_path, monkeypatch):
     images = some_pictures(g)
     whole = run(g, images, method, batch=2, resume_dir=tmp_path / "whole")
-    import iplkit.invert.descent as descent
-
     real, looks = descent._look, []
 
     def killed(*arguments):
@@ -158,8 +157,6 @@ def test_a_style_term_makes_the_outside_statistics_agree(g):
     one, two = some_pictures(g, 1), some_pictures(g, 1, seed=9)
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
-    from iplkit.invert.plus import style_distance
-
     losses = []
     for weight in (0.0, 5.0):
         settings = PlusSettings(Schedule(30, 0.1), Schedule(0, 0.01), outside=0.0, style=weight)
@@ -191,7 +188,7 @@ def test_a_gram_matrix_does_not_know_where_things_are():
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(g, images, changes, sentence):
     with pytest.raises(UserError, match=sentence):
-        run(g, images, changes.pop("method", "optimize"), settings=changes.pop("settings", OptimizeSettings(Schedule(1, 0.1))) if "method" not in changes else None, **changes)
+        invert(images, g, **{"method": "optimize", "steps": 1} | changes, perceptual=a_perceptual(), progress=False)
 
 
 def test_settings_and_masks_that_cannot_be_are_refused(g):
