@@ -16,7 +16,7 @@ SHARED = (
     click.option("--steps", type=click.IntRange(min=0), help="Of the optimisation.  [default: the method's own]"),
     click.option("--passes", type=click.IntRange(min=1), default=5, show_default=True, help="Of an encoder that looks again."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
-    click.option("--encoder", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A published pSp, e4e or ReStyle file; for --profile paper."),
+    click.option("--encoder", metavar="FILE", help="A published pSp, e4e or ReStyle file, or psp, e4e, restyle-psp, restyle-e4e; for --profile paper."),
     click.option("--kind", type=click.Choice(("psp", "e4e", "restyle-psp", "restyle-e4e")), help="What that file is, where it does not say so itself."),
     click.option("--aligned/--align", default=None, help="Take photos as portraits, uncut; or cut always.  [default: cut what is no portrait yet]"),
     click.option("--face", type=click.IntRange(min=1), help="Which face; 1 is the largest.  [default: 1]"),
@@ -49,7 +49,7 @@ def invert(**options) -> None:
       iplkit invert holiday/ --all-faces --out found    every face in a folder
       iplkit invert render.png --aligned                a portrait already, nothing is cut
       iplkit invert me.jpg --method optimize --steps 500
-      iplkit invert me.jpg --profile paper --encoder e4e_ffhq_encode.pt
+      iplkit invert me.jpg --profile paper --encoder restyle-e4e
     """
     from iplkit.photos.invert import write_found
 

@@ -8,7 +8,7 @@ last).
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from torch import Tensor
 from iplkit.errors import UserError
 from iplkit.images import to_pil, write_image
 from iplkit.invert.latent_files import write_latent
-from iplkit.invert.methods import DEFAULTS, invert
+from iplkit.invert.methods import invert
 from iplkit.invert.pictures import open_picture, try_each
 from iplkit.invert.portraits import Cutting, Portrait, portraits_of
 from iplkit.invert.result import decibels
@@ -171,11 +171,10 @@ def find_codes(images: Tensor, models: PhotoModels, search: Search, progress: bo
         if search.method == "encode":
             return start, about | {"space": "w+"}
     method = "optimize" if search.method == "encode+refine" else search.method
-    settings = DEFAULTS[search.method]
-    if hasattr(settings, "noise_mode"):
-        settings = replace(settings, noise_mode=models.noise_mode)
-    more = {"space": search.space, "steps": search.steps, "seed": search.seed, "start": start, "settings": settings}
-    found = invert(images, models.generator, method, perceptual=models.perceptual, progress=progress, **more)
+    more = {"space": search.space, "steps": search.steps, "seed": search.seed, "start": start}
+    found = invert(
+        images, models.generator, method, settings=models.settings[search.method], perceptual=models.perceptual(), progress=progress, **more
+    )
     return found.ws, about | {"space": found.about["space"], "steps": len(found.losses)}
 
 

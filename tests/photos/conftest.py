@@ -8,6 +8,7 @@ from small_photos import small_generator
 
 from iplkit.images import to_pil
 from iplkit.invert.align import FFHQ
+from iplkit.invert.methods import DEFAULTS
 from iplkit.photos.models import PhotoModels
 from iplkit.world.factors import NUM_FACTORS, indices
 from iplkit.world.render import render
@@ -19,7 +20,7 @@ def models():
     def likeness(a, b):
         return F.cosine_similarity(a.flatten(1), b.flatten(1))
 
-    return PhotoModels("world", small_generator(), None, FFHQ, "none", None, likeness, {"generator": "small"})
+    return PhotoModels("world", small_generator(), None, FFHQ, "none", DEFAULTS, lambda: None, likeness, {"generator": "small"})
 
 
 @pytest.fixture(scope="session")
