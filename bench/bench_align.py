@@ -25,17 +25,17 @@ from iplkit.world.factors import sample_factors
 from iplkit.world.render import render
 from iplkit.world.truth import landmarks
 
-ROWS = ((512, 68), (256, 68), (64, 68), (512, 5))  # pixels of the picture, landmarks
+ROWS = ((512, 68, True), (256, 68, True), (256, 68, False), (64, 68, True), (256, 5, True))  # pixels, landmarks, mirror image asked too
 BAR = 0.02
 
 
-def crop_errors(factors: torch.Tensor, size: int, points: int) -> list[tuple[float, float, float]]:
+def crop_errors(factors: torch.Tensor, size: int, points: int, mirrored: bool) -> list[tuple[float, float, float]]:
     """Corners, middle and side of each crop that was found; see the module."""
     found = []
     for i, (one, truth) in enumerate(zip(factors, landmarks(factors, size=size))):
         picture = Picture(to_pil(render(one[None], size=size, seed=i)), Path(f"{i}"))
         try:
-            quad = portraits_of(picture, Cutting(64, aligned=False, points=points))[0].quad
+            quad = portraits_of(picture, Cutting(64, aligned=False, points=points, mirrored=mirrored))[0].quad
         except UserError:
             continue
         true = quad_of(truth.numpy())
@@ -63,13 +63,15 @@ def main() -> None:
     torch.set_num_threads(1)
     factors = sample_factors(options.number, torch.Generator().manual_seed(options.seed))
     print(f"{options.number} portraits, seed {options.seed}; bar: corners at most {BAR} of the side")
-    for size, points in ROWS:
-        found = crop_errors(factors, size, points)
+    for size, points, mirrored in ROWS:
+        found = crop_errors(factors, size, points, mirrored)
         corners, middles, sides = zip(*found)
         row = median_row("", "", list(corners), f"<= {BAR}", "")
         print(
-            f"{size:4d} px, {points:2d} points: found {len(found)} of {options.number}; corners {row.value:.4f} [{row.low:.4f}, {row.high:.4f}], "
-            f"middle {median(middles):.4f}, side {median(sides):+.4f}"
+            f"{size:4d} px, {points:2d} points, {'with' if mirrored else 'without'} mirror: found {len(found)} of {options.number}; "
+            f"corners {row.value:.4f} [{row.low:.4f}, {row.high:.4f}], middle {median(middles):.4f}, "
+            f"side {median(sides):+.4f} (absolute {median(map(abs, sides)):.4f})",
+            flush=True,
         )
     print(f"  64 px portraits known as portraits: {known_share(factors):.3f}")
 

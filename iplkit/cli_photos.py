@@ -118,7 +118,7 @@ def _cutting(options: dict, models):
 
     faces = "all" if options["all_faces"] else options["face"] or "largest"
     oversample = ALIASED if options["aliased"] else OVERSAMPLE
-    return Cutting(models.size, models.framing, options["aligned"], faces, int(options["points"]), oversample)
+    return Cutting(models.size, models.framing, options["aligned"], faces, int(options["points"]), oversample=oversample)
 
 
 def _lines(found, out: Path):

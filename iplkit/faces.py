@@ -18,6 +18,9 @@ from iplkit.images import to_uint8
 
 PREDICTORS = {68: "shape_predictor_68_face_landmarks.dat", 5: "shape_predictor_5_face_landmarks.dat"}
 OUTER_CORNERS = (36, 45)  # of the two eyes, in dlib's order
+_MIRROR_RUNS = ((16, 0), (26, 17), (27, 30), (35, 31), (45, 42), (47, 46), (39, 36), (41, 40), (54, 48), (59, 55), (64, 60), (67, 65))
+MIRROR = {68: [k for a, b in _MIRROR_RUNS for k in range(a, b + (1 if b > a else -1), 1 if b > a else -1)], 5: [2, 3, 0, 1, 4]}
+"""Which landmark of the mirrored picture is the same one, for 68 and for 5 points."""
 
 
 def predictor_path(points: int = 68) -> Path:
@@ -92,17 +95,29 @@ def find_face(image: Tensor, upsample: int = 1) -> Face | None:
     return _face(pixels, max(boxes, key=lambda box: box.area())) if boxes else None
 
 
-def find_faces(image: Tensor, upsample: int = 1, points: int = 68) -> list[Face]:
+def find_faces(image: Tensor, upsample: int = 1, points: int = 68, mirrored: bool = False) -> list[Face]:
     """All faces, in the detector's order, which is that of its certainty.
 
     Args:
         image, upsample: see `find_face`.
         points: 68, or 5: the outer and the inner corner of the eye on the right of the picture, the same of the left one, and
             the base of the nose.
+        mirrored: look for the landmarks in the mirrored picture too, and take the means; then left and right are alike.
     """
     predictor_path(points)  # refuses before work starts
     pixels = _pixels(image)
-    return [_face(pixels, box, points) for box in _detector()(pixels, upsample)]
+    faces = [_face(pixels, box, points) for box in _detector()(pixels, upsample)]
+    if not mirrored or not faces:
+        return faces
+    other = np.ascontiguousarray(pixels[:, ::-1])
+    return [Face(face.box, (face.landmarks + _mirrored_landmarks(other, face.box, points)) / 2) for face in faces]
+
+
+def _mirrored_landmarks(other: np.ndarray, box: tuple[int, int, int, int], points: int) -> Tensor:
+    """Landmarks that dlib finds in the mirrored picture, brought back."""
+    edge, (left, top, right, bottom) = other.shape[1] - 1, box
+    found = _face(other, _dlib().rectangle(edge - right, top, edge - left, bottom), points).landmarks[MIRROR[points]]
+    return torch.stack([edge - found[:, 0], found[:, 1]], dim=1)
 
 
 def _face(pixels: np.ndarray, box, points: int = 68) -> Face:

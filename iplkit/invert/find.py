@@ -11,12 +11,13 @@ from iplkit.invert.align import eyes_and_mouth, from_dlib5
 LOOK_FROM, LOOK_UP_TO = 256, 1280  # longer side of the copy; dlib's smallest face is a 32nd of the larger one
 
 
-def faces_of(picture: Image.Image, points: int = 68) -> list[Face]:
+def faces_of(picture: Image.Image, points: int = 68, mirrored: bool = True) -> list[Face]:
     """All faces, in the detector's order.
 
     Args:
         picture: mode "RGB", any size. A small one is enlarged for the search, a large one shrunk.
         points: 68 or 5 landmarks, as dlib numbers them.
+        mirrored: landmarks are means over the picture and its mirror image; the published scripts ask the picture alone.
 
     Returns:
         Boxes and landmarks in pixels of `picture`.
@@ -28,7 +29,7 @@ def faces_of(picture: Image.Image, points: int = 68) -> list[Face]:
         size = tuple(max(1, round(edge * wanted / longest)) for edge in picture.size)
         copy = picture.resize(size, Image.Resampling.LANCZOS)
     scale = np.array(picture.size) / np.array(copy.size)
-    found = find_faces(torch.from_numpy(np.array(copy)).permute(2, 0, 1), points=points)
+    found = find_faces(torch.from_numpy(np.array(copy)).permute(2, 0, 1), points=points, mirrored=mirrored)
     return [_scaled(face, scale) for face in found]
 
 

@@ -66,7 +66,7 @@ class Cutting:
         framing: how much around the face the generator's portraits show.
         aligned: True takes pictures as they are, False always cuts, None cuts where a picture is not yet a portrait.
         faces: see `iplkit.invert.find.choose`.
-        points: 68 or 5 landmarks of dlib.
+        points, mirrored: see `iplkit.invert.find.faces_of`.
         oversample: see `iplkit.invert.align.align`.
     """
 
@@ -75,6 +75,7 @@ class Cutting:
     aligned: bool | None = None
     faces: str | int = "largest"
     points: int = 68
+    mirrored: bool = True
     oversample: int = OVERSAMPLE
 
 
@@ -96,7 +97,7 @@ def portraits_of(picture: Picture, how: Cutting, landmarks: np.ndarray | None = 
         return [_uncut(picture, how, ())]
     if landmarks is not None:
         return [_portrait(picture, np.asarray(landmarks, dtype=np.float64), how, ())]
-    found = faces_of(picture.rgb, how.points)
+    found = faces_of(picture.rgb, how.points, how.mirrored)
     if not found:
         raise UserError(
             f"{picture.path} needs a face that looks about ahead; none was found: take another picture, mark its landmarks by hand, "

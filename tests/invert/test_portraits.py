@@ -79,7 +79,7 @@ def test_the_published_scripts_take_the_last_face_and_we_the_largest():
 def test_the_detector_looks_at_a_copy_of_a_size_that_suits_it(monkeypatch, size, copy):
     seen = []
 
-    def one_point(image, points):
+    def one_point(image, points, mirrored):
         seen.append((image.shape[2], image.shape[1]))
         return [Face((0, 0, copy[0] - 1, copy[1] - 1), torch.tensor([[-0.5, -0.5], [copy[0] - 0.5, copy[1] - 0.5]]))]
 
