@@ -17,9 +17,10 @@ from iplkit.errors import UserError
 
 MOST_PIXELS = 100_000_000  # a photo of 10,000 x 10,000; more would need gigabytes
 LEAST_SIDE = 32  # pixels
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM")  # and none that would start another program
 ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".jp2"))
 SAVE_AGAIN = "open it in a viewer and save it as PNG or JPEG"
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError, struct.error)  # what decoders raise
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError, RuntimeError, struct.error)  # what decoders raise
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def open_picture(path: str | Path) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow doubts large files and odd tags; the size is checked below, by its header
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 _check_size(path, image.size)
                 notes = _frames(image)
                 image.load()

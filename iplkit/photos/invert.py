@@ -140,7 +140,7 @@ def _together(named: list[tuple], models: PhotoModels, search: Search, each, pro
             return [], [(named[0][0], str(error))]
         alone = [_together([one], models, search, each, progress) for one in named]
         return [d for done, _ in alone for d in done], [f for _, failed in alone for f in failed]
-    made = models.draw(models.generator, ws)
+    made = torch.cat([models.draw(models.generator, part) for part in ws.split(models.batch)])
 
     def finish(k: int) -> tuple[str, dict]:
         _, stem, portrait = named[k]
@@ -173,15 +173,18 @@ def find_codes(images: Tensor, models: PhotoModels, search: Search, progress: bo
     method = "optimize" if search.method == "encode+refine" else search.method
     more = {"space": search.space, "steps": search.steps, "seed": search.seed, "start": start}
     found = invert(
-        images, models.generator, method, settings=models.settings[search.method], perceptual=models.perceptual(), progress=progress, **more
-    )
+        images, models.generator, method, settings=models.settings[search.method], perceptual=models.perceptual(),
+        batch=models.batch, progress=progress, **more,
+    )  # fmt: skip
     return found.ws, about | {"space": found.about["space"], "steps": len(found.losses)}
 
 
 def _encode(images: Tensor, models: PhotoModels, search: Search) -> tuple[Tensor, Tensor]:
     """The codes of each portrait's best pass, and which it was, from 0."""
     if models.encoder is not None:
-        return models.encoder.run(images, search.passes if models.encoder.iterative else None).best()
+        passes = search.passes if models.encoder.iterative else None
+        ws, which = zip(*(models.encoder.run(part, passes).best() for part in images.split(models.batch)))
+        return torch.cat(ws), torch.cat(which)
     if models.profile != "world":
         raise UserError(f"{search.method} needs the file of a published encoder (--encoder FILE), or take --method optimize; there is none")
     found = invert(images, models.generator, "encode", passes=search.passes, progress=False)

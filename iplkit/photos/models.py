@@ -53,6 +53,11 @@ class PhotoModels:
         """Side of a portrait, pixels."""
         return self.generator.config.size
 
+    @property
+    def batch(self) -> int:
+        """Portraits at a time: 16 of 64 px, one of 1024 px need about as much memory."""
+        return max(1, min(16, 1024 // self.size))
+
     @torch.no_grad()
     def draw(self, generator: nn.Module, ws: Tensor) -> Tensor:
         """What some generator, this one or an adapted one, draws of codes, ``[N, R, D]`` -> ``[N, 3, S, S]``."""

@@ -11,7 +11,11 @@ from iplkit.errors import UserError
 from iplkit.extractors.arcface import ArcFace
 from iplkit.invert.encoders import load_encoder
 from iplkit.invert.published_nets import DESIGNS, KINDS, PublishedNet, ScaledLinear
+from iplkit.nets.encoder import Encoder, EncoderConfig
+from iplkit.nets.encoder import load_encoder as load_world_encoder
+from iplkit.nets.encoder import save_encoder as save_world_encoder
 from iplkit.stylegan2.checkpoints import to_rosinality
+from iplkit.weights import write_weights
 
 @pytest.fixture
 def file(tmp_path):
@@ -355,3 +359,48 @@ def test_pictures_of_another_side_are_averaged_to_the_nets(file):
 def test_the_code_of_a_generators_own_picture_does_not_depend_on_its_batch(file):
     encoder = load_encoder(file(checkpoint("restyle-e4e")), sizes=SMALL)
     assert_close(encoder(faces(3), 2)[1:2], encoder(faces(3)[1:2], 2), atol=1e-3, rtol=1e-3)
+
+
+# the world's own --------------------------------------------------------------------------------------------------------------
+
+TINY = EncoderConfig(size=16, num_ws=4, w_dim=16, width=8, hidden=16, basis=4)
+
+
+def test_the_worlds_encoder_comes_back_from_its_file(tmp_path):
+    net = Encoder(TINY, seed=4)
+    torch.nn.init.normal_(net.answer.weight)
+    save_world_encoder(tmp_path / "e.safetensors", net)
+    back = load_world_encoder(tmp_path / "e.safetensors")
+    assert back.config == TINY and all(torch.equal(t, back.state_dict()[n]) for n, t in net.state_dict().items())
+    assert torch.equal(net(faces(side=16), faces(side=16, seed=1))[1], back(faces(side=16), faces(side=16, seed=1))[1])
+
+
+def world_file(path, change=lambda tensors, record: None):
+    tensors, record = Encoder(TINY).state_dict(), {"kind": "encoder", "config": vars(TINY).copy()}
+    change(tensors, record)
+    write_weights(path, tensors, record)
+
+
+WORLD_BROKEN = {
+    "missing": lambda p: None,
+    "empty": lambda p: p.write_bytes(b""),
+    "web page": lambda p: p.write_text("<!doctype html>"),
+    "text": lambda p: p.write_text("hello"),
+    "pickle": lambda p: torch.save({"state_dict": {}}, p),
+    "cut": lambda p: (world_file(p), p.write_bytes(p.read_bytes()[:-100])),
+    "header cut": lambda p: (world_file(p), p.write_bytes(p.read_bytes()[:50])),
+    "another network": lambda p: world_file(p, lambda t, r: r.update(kind="identity")),
+    "no kind": lambda p: world_file(p, lambda t, r: r.pop("kind")),
+    "tensor missing": lambda p: world_file(p, lambda t, r: t.pop("basis")),
+    "tensor unknown": lambda p: world_file(p, lambda t, r: t.update(extra=torch.zeros(1))),
+    "other shape": lambda p: world_file(p, lambda t, r: t.update(basis=torch.zeros(3, 3))),
+    "impossible size": lambda p: world_file(p, lambda t, r: r["config"].update(size=17)),
+}
+
+
+@pytest.mark.parametrize("case", WORLD_BROKEN)
+def test_a_broken_file_of_the_worlds_encoder_is_refused_in_one_sentence(tmp_path, case):
+    WORLD_BROKEN[case](tmp_path / "e.safetensors")
+    with pytest.raises(UserError) as refused:
+        load_world_encoder(tmp_path / "e.safetensors")
+    assert "\n" not in str(refused.value)

@@ -152,6 +152,7 @@ def jpeg_bytes():
     (b"%PDF-1.4\n\x00", "it is a PDF"),
     (b"\x00\x00\x00\x18ftypheic\x00\x00", "it is HEIC, which is not read here: "),
     (bytes(range(256)), "it is something else"),
+    (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n", "it is text"),
     (jpeg_bytes()[: len(jpeg_bytes()) // 2], "it ends early or is damaged"),
     (jpeg_bytes()[:20], "only the beginning of one"),
     (png_that_claims(64, 64), "it ends early or is damaged"),
@@ -178,20 +179,21 @@ def test_a_missing_file_and_fractions_are_refused(tmp_path):
 
 
 def test_damage_anywhere_in_a_file_is_a_sentence_or_a_picture(tmp_path):
-    rng, path, refused = np.random.default_rng(0), tmp_path / "x", 0
-    for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP"):
+    rng, path, refused, opened = np.random.default_rng(0), tmp_path / "x", 0, 0
+    for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "AVIF", "JPEG2000", "PPM"):
         stream = io.BytesIO()
         stripes().convert("P" if kind == "GIF" else "RGB").save(stream, kind)
-        for _ in range(25):
-            content = bytearray(stream.getvalue()[: rng.integers(4, len(stream.getvalue()) + 1)])
-            for place in rng.integers(0, len(content), 3):
+        for _ in range(15):
+            end = rng.integers(4, len(stream.getvalue())) if rng.random() < 0.5 else None
+            content = bytearray(stream.getvalue()[:end])
+            for place in rng.integers(0, len(content), rng.integers(1, 4)):
                 content[place] = rng.integers(256)
             path.write_bytes(content)
             try:
-                assert open_picture(path).rgb.mode == "RGB"
+                opened += open_picture(path).rgb.mode == "RGB"
             except UserError as error:
                 refused += len(str(error).splitlines()) == 1
-    assert refused > 60
+    assert refused + opened == 9 * 15 and refused > 60 and opened > 10
 
 
 def test_a_folder_stands_for_its_pictures_and_one_bad_file_does_not_stop_the_others(tmp_path):
