@@ -184,4 +184,4 @@ def test_on_the_world_dlibs_crop_lies_near_the_true_one():
     for image, truth in zip(render(people(4), size=256), landmarks(people(4), size=256)):
         (portrait,) = portraits_of(picture_of(to_pil(image)), Cutting(64, aligned=False))
         errors.append(quad_error(portrait.quad, quad_of(truth.numpy())))
-    assert np.median(errors) < 0.05  # bench/bench_align.py measures 200 faces; its median is 0.02
+    assert np.median(errors) < 0.05  # bench/bench_align.py measures 200 faces; its median is 0.014 for heads that look ahead
