@@ -49,12 +49,20 @@ def check_age(records: dict[Path, dict], confirmed: set[Path], report: Report) -
 
 def differences(printed: dict, fresh: dict) -> list[str]:
     """How a recomputed record differs from the printed one beyond its tolerance, in sentences without an end."""
-    found = [f"was printed with other {key} than there are now" for key in COMPARED if printed[key] != fresh[key]]
+    found = [f"was printed with other {key} than there are now{_first(printed[key], fresh[key])}" for key in COMPARED if printed[key] != fresh[key]]
     old, new = flatten(printed["numbers"]), flatten(fresh["numbers"])
     if set(old) != set(new):
         return [*found, f"holds other numbers than its recomputation: {', '.join(sorted(set(old) ^ set(new))[:5])}"]
     tolerance = printed["tolerance"]
     return found + [f"{key} was printed as {old[key]} and came out as {new[key]}" for key in old if not _close(old[key], new[key], tolerance)]
+
+
+def _first(old, new) -> str:
+    """Where two settings or lists of inputs differ first."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return ""
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return f" ({names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)})"
 
 
 def flatten(numbers, prefix: str = "") -> dict:
