@@ -9,6 +9,7 @@ from iplkit.exhibits import exhibits
 from iplkit.sources import read_notebook
 
 FENCE = re.compile(r"^\s*(?P<fence>`{3,}|:{3,}|~{3,})\s*(?:\{(?P<name>[\w:-]+)\})?")
+BROKEN = re.compile(r"^[ \t]*`{3,}\{[\w-]+\}(?P<title>[^`\n]*`[^\n]*)$", re.MULTILINE)
 PROSE_BLOCKS = {  # directives whose body is text for the reader
     "admonition", "attention", "caution", "danger", "dropdown", "epigraph", "error", "exercise", "glossary", "hint",
     "important", "list-table", "margin", "note", "seealso", "sidebar", "solution", "table", "tip", "topic", "warning",
@@ -61,6 +62,10 @@ class Page:
         prose = [paragraph for text in self.texts() for paragraph in paragraphs(text)]
         shown = [text for found in exhibits(self.path) for text in (found.caption, found.alt or "") if found.alt is not None]
         return [found for text in (*prose, *shown) for found in _measured(text)]
+
+    def broken_blocks(self) -> list[str]:
+        """First lines of blocks that are opened with backticks and hold one, which Markdown does not read as a block."""
+        return [match["title"].strip() for text in self.texts() for match in BROKEN.finditer(text)]
 
     def without_alt(self) -> list[str]:
         """Pictures that say nothing to a reader who cannot see them."""

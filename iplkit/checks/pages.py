@@ -19,6 +19,7 @@ def check_pages(pages: list[Path], records: dict[Path, dict], report: Report) ->
         page, where = Page(path), relative(path)
         report.wrong += [f"{where}: {problem}" for quote in page.quoted() if (problem := _quote(*quote, by_name))]
         report.wrong += [f"{where}: a number is typed by hand: ... {text} ...; {BY_HAND}" for text in page.typed_by_hand()]
+        report.wrong += [f"{where}: a block begins with a backtick in its title: {title[:60]}; open it with colons" for title in page.broken_blocks()]
         report.wrong += [f"{where}: {picture} has no alt text; say in words what it shows" for picture in page.without_alt()]
         report.wrong += [f"{where}: {problem}" for found in exhibits(path) if (problem := _exhibit(found, by_name))]
 
