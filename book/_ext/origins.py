@@ -17,19 +17,21 @@ ENDINGS = (".json", ".run.json", ".csv")  # of the files that are copied
 FOLDER = "figures"  # in the source and in the built book
 
 
-def add_origins(app: Sphinx, doctree: nodes.document) -> None:
-    """Put the line below every figure and table that has a record."""
-    for node in [*doctree.findall(nodes.figure), *doctree.findall(nodes.table)]:
-        record = next((path for name in node["names"] + node["ids"] if (path := _record(app, name)).is_file()), None)
-        if record is None:
-            continue
+def watch_records(app: Sphinx, doctree: nodes.document) -> None:
+    """A page is built again when a record of its figures and tables changes."""
+    for _, record in _exhibits(app, doctree):
         for path in (record, record.with_suffix(".run.json")):
             app.env.note_dependency(str(path))
-        html = line(record, up="../" * app.env.docname.count("/"))
+
+
+def add_origins(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Put the line below every figure and table that has a record; other formats than HTML stay as they are."""
+    for node, record in _exhibits(app, doctree) if app.builder.format == "html" else []:
+        html = nodes.raw("", line(record, up="../" * docname.count("/")), format="html")
         if isinstance(node, nodes.figure):
-            node += nodes.legend("", nodes.raw("", html, format="html"))
+            node += nodes.legend("", html)
         else:
-            node.parent.insert(node.parent.index(node) + 1, nodes.raw("", html, format="html"))
+            node.parent.insert(node.parent.index(node) + 1, html)
 
 
 def line(record: Path, up: str) -> str:
@@ -43,7 +45,7 @@ def line(record: Path, up: str) -> str:
     here = f"{up}{FOLDER}/{record.stem}"
     parts = [_maker(about["notebook"], up), _link(f"{here}.json", "numbers", "settings, seeds, hashes and numbers")]
     if record.with_suffix(".csv").is_file():
-        parts.append(_link(f"{here}.csv", "table", "with all digits, as CSV"))
+        parts.append(_link(f"{here}.csv", "CSV", "the table with all digits"))
     if run:
         parts.append(_link(f"{here}.run.json", f"run of {run.get('time', '')[:10]}", _circumstances(about, run)))
     return f'<p class="origin">{" · ".join(parts)}</p>'
@@ -63,8 +65,11 @@ def copy_records(app: Sphinx, error: Exception | None) -> None:
         (target / name).unlink()
 
 
-def _record(app: Sphinx, name: str) -> Path:
-    return Path(app.srcdir) / FOLDER / f"{name}.json"
+def _exhibits(app: Sphinx, doctree: nodes.document) -> list[tuple[nodes.Element, Path]]:
+    """Figures and tables, each with its record."""
+    found = [*doctree.findall(nodes.figure), *doctree.findall(nodes.table)]
+    named = [(node, Path(app.srcdir) / FOLDER / f"{name}.json") for node in found for name in dict.fromkeys(node["names"] + node["ids"])]
+    return list({id(node): (node, record) for node, record in named if record.is_file()}.values())
 
 
 def _read(path: Path) -> dict:
@@ -90,7 +95,8 @@ def _circumstances(about: dict, run: dict) -> str:
 
 
 def setup(app: Sphinx) -> dict:
-    """Add the lines while pages are read, and the files at the end."""
-    app.connect("doctree-read", add_origins)
+    """Add the lines, and the files that they point at."""
+    app.connect("doctree-read", watch_records)
+    app.connect("doctree-resolved", add_origins)
     app.connect("build-finished", copy_records)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
