@@ -44,13 +44,20 @@ def make(folder: Path, notebooks: dict[str, str]) -> Path:
 
 def write_record(folder: Path, name: str, numbers: dict, **more) -> Path:
     """A record with its table, as `iplkit.records` writes them."""
-    from iplkit.weights import sha256
+    from iplkit.files import sha256
 
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{name}.csv"
     table.write_text("a,b\n1,2\n")
     record = {"name": name, "notebook": "notebooks/00_one.ipynb", "profile": "world", "tier": "laptop", "config": {}, "seeds": []}
-    record |= {"inputs": {}, "files": {table.name: sha256(table)}, "tolerance": 0.01, "numbers": numbers} | more
-    (folder / f"{name}.json").write_text(json.dumps(record))
-    (folder / f"{name}.run.json").write_text("{}")
-    return folder / f"{name}.json"
+    record |= {"inputs": {}, "files": {table.name: sha256(table)}, "caption": None, "alt": None, "tolerance": 0.01, "numbers": numbers} | more
+    return seal(folder / f"{name}.json", json.dumps(record))
+
+
+def seal(path: Path, text: str, **run) -> Path:
+    """Write a record, and the record of its run beside it."""
+    from iplkit.files import sha256
+
+    path.write_text(text)
+    path.with_suffix(".run.json").write_text(json.dumps({"record": sha256(path)} | run))
+    return path
