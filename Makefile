@@ -22,14 +22,18 @@ JOBS ?=
 PY := .venv/bin/python
 IPLKIT := $(PY) -m iplkit.cli
 READY := .venv/ready
+# Carries axe-core (MPL-2.0), which checks the pages for readers with a keyboard or a screen reader. Only that file is used:
+# the package's own requirement, a browser driver of 190 MB, is left out.
+AXE := axe-playwright-python==0.1.8
 BOOK := _build/stage/_build/html/index.html
 
-.PHONY: help install test thesis book serve verify models bench clean
+.PHONY: help install test thesis book serve browse verify models bench clean
 
 help:
 	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores'
 	@echo 'make test     run the tests                                                 less than 10 minutes'
 	@echo 'make serve    show the built book on http://127.0.0.1:$(PORT)'
+	@echo 'make browse   check every built page in a browser, and keep its picture       minutes'
 	@echo 'make book     build the pages again from the notebooks that have run        seconds'
 	@echo 'make verify   compare records, figures and text                             seconds'
 	@echo 'make models   retrain every shipped model from its seeds                    hours'
@@ -61,6 +65,7 @@ $(READY): pyproject.toml requirements.txt
 	@echo 'Installing the requirements into .venv: 5 to 15 minutes, up to 7 GB with the default torch.'
 	@$(if $(TORCH_INDEX),$(PY) -m pip install -qq --disable-pip-version-check --no-deps --index-url $(TORCH_INDEX) torch torchvision)
 	@$(PY) -m pip install -qq --disable-pip-version-check $(if $(LOCK),-c $(LOCK)) -e '.[book,test]'
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps $(AXE)
 	@touch $@
 	@echo 'Installed.'
 
@@ -80,6 +85,9 @@ book: $(READY)
 
 serve: $(READY)
 	@$(IPLKIT) serve --port $(PORT)
+
+browse: $(READY)
+	@$(PY) bench/browse.py
 
 verify: $(READY)
 	@$(IPLKIT) verify

@@ -21,7 +21,7 @@ from iplkit.stage import first_page
 from iplkit.web.controls import Controls, edited_ws
 from iplkit.weights import read_weights
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "web"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import browser  # noqa: E402
 
 PAGE = "notebooks/03b_live_edits.html"

@@ -100,7 +100,7 @@ def test_the_checks_of_a_submission_stop_at_the_first_failure():
     text = (REPOSITORY / ".ci" / "run").read_text()
     assert "set -euo pipefail" in text
     steps = re.findall(r"^step \w+ (.*)$", text, re.MULTILINE)
-    assert steps == ["make install", "make test", "make thesis", ".venv/bin/iplkit verify"]
+    assert steps == ["make install", "make test", "make thesis", "make browse", ".venv/bin/iplkit verify"]
     assert subprocess.run(["bash", "-n", str(REPOSITORY / ".ci" / "run")], check=False).returncode == 0
 
 

@@ -47,7 +47,8 @@ class NumberRole(SphinxRole):
         value = look_up(json.loads(path.read_text(encoding="utf-8"))["numbers"], key)
         if value is None or isinstance(value, dict | list):
             return self._unknown(f"{name} holds no number {key!r}")
-        return [nodes.inline(self.rawtext, show(value, form), classes=["num"])], []
+        classes = ["num", "words"] if isinstance(value, str) else ["num"]
+        return [nodes.inline(self.rawtext, show(value, form), classes=classes)], []
 
     def _unknown(self, sentence: str) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         log.warning("%s", sentence, location=self.get_location(), type="num", subtype="unknown")
