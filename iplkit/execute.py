@@ -9,8 +9,8 @@ import click
 
 from iplkit import paths
 from iplkit.errors import UserError, one_sentence
+from iplkit.files import atomic_path
 from iplkit.sources import PARAMETERS, read_notebook, read_source
-from iplkit.weights import atomic_path
 
 SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
 KERNEL_SECONDS = 600  # a busy machine takes its time to start a kernel

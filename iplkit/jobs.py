@@ -16,6 +16,7 @@ import yaml
 
 from iplkit import paths
 from iplkit.errors import UserError
+from iplkit.exhibits import exhibits, page_paths
 from iplkit.sources import Source, modules_of_module, modules_of_script, read_source
 from iplkit.stage import FRAME, PYTHON, first_page
 from iplkit.sweep.cells import manifest_path
@@ -93,8 +94,8 @@ def jobs(tier: str = "laptop", profile: str = "world") -> list[Job]:
     table = [_adapt_job(method, target, tier, profile, run) for method, target in wanted]
     plans = dict.fromkeys(name for source in sources for name in source.cells) if profile == "world" else ()
     table += [_cells_job(name, wanted, tier, run) for name in plans]
-    lists = [_relative(manifest_path(name, tier)) for name in plans]
-    table += [_notebook_job(source, set(writers), lists, tier, profile, run) for source in sources]
+    lists, pages = [_relative(manifest_path(name, tier)) for name in plans], _pages()
+    table += [_notebook_job(source, set(writers), lists, pages, tier, profile, run) for source in sources]
     return [*table, _book_job(table, tier, profile, run)]
 
 
@@ -130,17 +131,25 @@ def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: st
     return Job(manifest.stem, "cells", inputs, (_relative(manifest),), f"{run}/logs/{manifest.stem}.txt", command)
 
 
-def _notebook_job(source: Source, written: set[str], lists: list[str], tier: str, profile: str, run: str) -> Job:
+def _notebook_job(
+    source: Source, written: set[str], lists: list[str], pages: dict[str, str], tier: str, profile: str, run: str
+) -> Job:
     modules = tuple(dict.fromkeys([*map(_relative, source.modules), *_modules("iplkit.execute")]))
     products = tuple(f"{run}/adapted/{paths.adapted_name(*pair)}" for pair in source.adapted)
     records = tuple(f"{run if name in written else '.'}/figures/{name}.json" for name in source.reads if name not in source.writes)
     records = tuple(name.removeprefix("./") for name in records)
     inputs = (_relative(source.notebook), *modules, *(_weights(profile) if "iplkit/zoo.py" in modules else ()))
     inputs += (*products, *_lists_of(source, lists, tier), *records, *map(_relative, source.printed))
+    inputs += tuple(pages[name] for name in source.writes if name in pages)  # records hold the captions
     outputs = (f"{run}/notebooks/{source.name}.ipynb", *(f"{run}/figures/{file}" for name in source.writes for file in files_of(name)))
     outputs += (f"{run}/{LIVE}",) if source.exports else ()
     command = ("-m", "iplkit.execute", source.name, "--tier", tier, "--profile", profile)
     return Job(source.name, "notebook", tuple(dict.fromkeys(inputs)), outputs, f"{run}/logs/{source.name}.txt", command)
+
+
+def _pages() -> dict[str, str]:
+    """Figure or table -> the first page that shows it, and so gives it its caption."""
+    return {found.shows: _relative(page) for page in reversed(page_paths()) for found in reversed(exhibits(page))}
 
 
 def files_of(name: str) -> tuple[str, ...]:
@@ -159,7 +168,7 @@ def _book_job(table: list[Job], tier: str, profile: str, run: str) -> Job:
     frame = [p for name in FRAME for p in ([paths.root() / name] if "." in name else sorted((paths.root() / name).rglob("*"))) if p.is_file()]
     frame = [path for path in frame if not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)]
     modules = {*_modules("iplkit.stage"), *(_relative(m) for path in frame if path.suffix == ".py" for m in modules_of_script(path))}
-    inputs = [out for job in table if job.kind == "notebook" for out in job.outputs if not out.endswith(".run.json")]
+    inputs = [out for job in table if job.kind == "notebook" for out in job.outputs]
     inputs += [*map(_relative, frame), *sorted(modules)]
     command = ("-m", "iplkit.stage", "--tier", tier, "--profile", profile)
     return Job("book", "book", tuple(inputs), (_relative(first_page()),), f"{run}/logs/book.txt", command)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iplkit import paths
+from iplkit.files import sha256
 from iplkit.jobs import Job
 from iplkit.sources import modules_of_module
-from iplkit.weights import sha256
 
 MARK = "IPLKIT_RUN"  # an environment variable that every process of a run inherits: which repository it works for
-TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)*")  # of `iplkit.weights.atomic_path`
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)*")  # of `iplkit.files.atomic_path`
 CODE = "code.txt"  # beside caches and checkpoints: of which code they are
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from iplkit import paths
+from iplkit.files import atomic_path
 from iplkit.jobs import Job
-from iplkit.weights import atomic_path
 
 GUESS = {"adapt": 60.0, "cells": 90.0, "notebook": 30.0, "book": 10.0}  # seconds, where nothing has been measured yet
 QUICK = {"smoke": 0.5, "laptop": 1.0, "full": 20.0}  # a tier's share of the laptop's time, where only that one is known

@@ -69,9 +69,20 @@ def read_source(notebook: Path) -> Source:
         tuple(name for (name,) in literals("cells_path", (0,))),
         _printed(tree, {_called(call) for call in calls}),
         tuple(name for (name,) in literals("read_numbers", (0,))),
-        tuple(name for f in ("save_figure", "save_table") for (name,) in literals(f, (1,))),
+        names_written(notebook),
         "iplkit.web.export.export" in _imports(tree, "") and any(_called(call) == "export" for call in calls),
     )
+
+
+def names_written(notebook: Path) -> tuple[str, ...]:
+    """Figures, then tables, that a notebook writes.
+
+    Raises:
+        UserError: as `read_source`.
+    """
+    calls = [node for node in ast.walk(_parse(notebook)) if isinstance(node, ast.Call)]
+    found = [_literals(call, (1,), f, notebook) for f in ("save_figure", "save_table") for call in calls if _called(call) == f]
+    return tuple(dict.fromkeys(name for (name,) in found))
 
 
 def _printed(tree: ast.Module, called: set[str]) -> tuple[Path, ...]:
@@ -98,10 +109,10 @@ def modules_of_script(path: Path) -> tuple[Path, ...]:
 
 
 def _closure(todo: set[str]) -> tuple[Path, ...]:
-    seen = set()
+    seen, package = set(), _package()
     while todo:
         name = todo.pop()
-        for path in _files(name):
+        for path in _files(name, package):
             if path not in seen:
                 seen |= {path, *_data_files(path)}
                 todo |= _module_imports(path)
@@ -198,12 +209,13 @@ def _imports(tree: ast.Module, package: str) -> set[str]:
     return {name for name in names if name.split(".")[0] == "iplkit"}
 
 
-def _files(name: str) -> list[Path]:
+@cache
+def _files(name: str, package: Path) -> list[Path]:
     """Files of a module and of the packages it lies in; none for a name that is no module."""
     parts = name.split(".")[1:]
-    candidates = [_package().joinpath(*parts[:k], "__init__.py") for k in range(len(parts) + 1)]
+    candidates = [package.joinpath(*parts[:k], "__init__.py") for k in range(len(parts) + 1)]
     if parts:
-        candidates.append(_package().joinpath(*parts[:-1], f"{parts[-1]}.py"))
+        candidates.append(package.joinpath(*parts[:-1], f"{parts[-1]}.py"))
     return [path for path in candidates if path.is_file()]
 
 
