@@ -8,6 +8,7 @@ import small_book
 from iplkit import paths, regenerate, sources
 from iplkit.errors import UserError
 from iplkit.execute import check_parameters, run_notebook
+from iplkit.jobs import jobs, select
 from iplkit.stage import build_book, stage
 from iplkit.web.export import FOLDER as EXPORTED
 
@@ -42,7 +43,7 @@ def test_what_a_notebook_needs_and_makes_is_read_from_its_code(book):
 
 def test_an_adapted_generator_is_a_step_of_its_own(book):
     book(a=small_book.notebook('adapted_path("nada", "ukiyo-e", TIER)'), b=small_book.notebook('adapted_path("nada", "ukiyo-e", TIER)'))
-    table = regenerate.jobs("smoke")
+    table = jobs("smoke")
     assert [j.kind for j in table] == ["adapt", "notebook", "notebook", "book"], "two notebooks share one"
     made = table[0].outputs[0]
     assert made == "_build/run/world-smoke/adapted/nada-photo-to-ukiyo-e-seed0.safetensors"
@@ -53,11 +54,11 @@ def test_an_adapted_generator_is_a_step_of_its_own(book):
 def test_cells_of_the_thesis_table_are_a_step_that_waits_for_its_generators(book):
     folder = book(
         a=small_book.notebook('adapted_path("nada", "sketch", TIER)\nadapted_path("nada", "statue", TIER)'),
-        b=small_book.notebook('read_cells(cells_path("laptop", TIER))'),
+        b=small_book.notebook('read_cells(cells_path("laptop", TIER)), read_cells(cell_folder("full"))'),
     )
     (folder / "figures/full/cells").mkdir(parents=True)
     (folder / "figures/full/cells/nada-sketch-seed0.json").write_text("{}")
-    table = regenerate.jobs("laptop")
+    table = jobs("laptop")
     assert [j.kind for j in table] == ["adapt", "adapt", "cells", "notebook", "notebook", "book"]
     cells, reader = job(table, "cells-laptop"), job(table, "b")
     adapted = [name for name in cells.inputs if "/adapted/" in name and name.endswith(".safetensors")]
@@ -70,20 +71,20 @@ def test_cells_of_the_thesis_table_are_a_step_that_waits_for_its_generators(book
 
 def test_at_the_full_tier_the_step_fills_the_printed_cells(book):
     book(b=small_book.notebook('read_cells(cells_path("laptop", TIER))'))
-    table = regenerate.jobs("full")
+    table = jobs("full")
     assert job(table, "cells-laptop").command[-3:] == ("laptop", "--tier", "full")
-    assert [j.kind for j in regenerate.jobs("laptop", "paper")] == ["notebook", "book"], "the table is the world's"
+    assert [j.kind for j in jobs("laptop", "paper")] == ["notebook", "book"], "the table is the world's"
 
 
 def test_an_unknown_plan_of_cells_is_refused(book):
     book(b=small_book.notebook('cells_path("tables", TIER)'))
     with pytest.raises(UserError, match="a plan is one of"):
-        regenerate.jobs()
+        jobs()
 
 
 def test_a_record_makes_its_reader_wait_for_its_writer(book):
     book(a=small_book.notebook('n = read_numbers("tab-a", origin)'), b=small_book.notebook(SAVES))
-    table = regenerate.jobs()
+    table = jobs()
     assert "_build/run/world-laptop/figures/tab-a.json" in job(table, "a").inputs
     assert "_build/run/world-laptop/figures/tab-a.json" in job(table, "b").outputs
 
@@ -91,9 +92,9 @@ def test_a_record_makes_its_reader_wait_for_its_writer(book):
 def test_a_printed_record_is_an_input_and_a_lost_one_is_refused(book):
     folder = book(a=small_book.notebook('n = read_numbers("tab-world", origin)'))
     with pytest.raises(UserError, match="none writes tab-world"):
-        regenerate.jobs()
+        jobs()
     small_book.write_record(folder / "figures", "tab-world", {})
-    assert "figures/tab-world.json" in job(regenerate.jobs(), "a").inputs
+    assert "figures/tab-world.json" in job(jobs(), "a").inputs
 
 
 @pytest.mark.parametrize("code, sentence", [
@@ -103,25 +104,25 @@ def test_a_printed_record_is_an_input_and_a_lost_one_is_refused(book):
 def test_code_that_hides_its_names_is_refused(book, code, sentence):
     book(a=small_book.notebook(code))
     with pytest.raises(UserError, match=sentence):
-        regenerate.jobs()
+        jobs()
 
 
 def test_two_writers_of_one_table_and_a_missing_notebook_are_refused(book):
     folder = book(a=small_book.notebook(SAVES), b=small_book.notebook(SAVES))
     with pytest.raises(UserError, match="two write tab-a"):
-        regenerate.jobs()
+        jobs()
     (folder / "notebooks" / "b.ipynb").unlink()
     with pytest.raises(UserError, match="there is none"):
-        regenerate.jobs()
+        jobs()
 
 
 def test_names_of_chapters_and_figures_are_known_and_others_refused(book):
     book(a=small_book.notebook(SAVES), b=PLAIN)
-    table = regenerate.jobs()
-    assert [j.name for j in regenerate.select(table, ("tab-a",))] == ["a"]
-    assert [j.name for j in regenerate.select(table, ("b", "book"))] == ["b", "book"]
+    table = jobs()
+    assert [j.name for j in select(table, ("tab-a",))] == ["a"]
+    assert [j.name for j in select(table, ("b", "book"))] == ["b", "book"]
     with pytest.raises(UserError, match="no 'tab-b', but tab-a"):
-        regenerate.select(table, ("tab-b",))
+        select(table, ("tab-b",))
 
 
 @pytest.mark.parametrize("parameters, sentence", [
@@ -150,7 +151,7 @@ def test_only_what_changed_runs_again(book, capsys):
     assert str(folder) not in json.dumps(executed), "no path of this machine is printed"
     assert json.loads((folder / "notebooks" / "a.ipynb").read_text()) == json.loads(PLAIN), "the source is never changed"
 
-    table = regenerate.jobs("smoke")
+    table = jobs("smoke")
     (folder / "notebooks" / "b.ipynb").touch()
     assert regenerate.plan(table, ("a", "b"), "smoke", "world", False) == {}
     (folder / "notebooks" / "b.ipynb").write_text(small_book.notebook("# Two", "raise ValueError('not today')"))

@@ -4,12 +4,10 @@ A run's own cells are measured anew, because the code may have changed since. Pr
 there this is the sweep that fills the thesis table, and it goes on where the last one stopped.
 """
 
-import sys
-
 import click
 import torch
 
-from iplkit.errors import UserError
+from iplkit.errors import UserError, one_sentence
 from iplkit.records import write_json
 from iplkit.sweep.cells import cell_folder, manifest_path
 from iplkit.sweep.plans import plan, plans_at
@@ -49,11 +47,8 @@ def compute(name: str, tier: str) -> dict[str, str]:
 @click.option("--tier", default="laptop")
 def main(name: str, tier: str) -> None:
     """Compute the cells of a plan; the workflow calls this."""
-    try:
+    with one_sentence():
         click.echo(f"{len(compute(name, tier))} cells")
-    except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":
