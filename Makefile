@@ -8,6 +8,7 @@
 #   LOCK=                    do not hold the versions of requirements.txt
 #   TIER=smoke|laptop|full   how much the notebooks compute (default laptop)
 #   JOBS=2                   notebooks at a time (default: as many as there are cores)
+#   CHROME=/path/to/chrome   the browser that prints the PDF (default: the first one found)
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -18,19 +19,21 @@ TIER ?= laptop
 PORT ?= 8000
 TORCH_INDEX ?=
 JOBS ?=
+CHROME ?=
 
 PY := .venv/bin/python
 IPLKIT := $(PY) -m iplkit.cli
 READY := .venv/ready
 BOOK := _build/stage/_build/html/index.html
 
-.PHONY: help install test thesis book serve verify models bench clean
+.PHONY: help install test thesis book pdf serve verify models bench clean
 
 help:
 	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores'
 	@echo 'make test     run the tests                                                 less than 10 minutes'
 	@echo 'make serve    show the built book on http://127.0.0.1:$(PORT)'
 	@echo 'make book     build the pages again from the notebooks that have run        seconds'
+	@echo 'make pdf      print the whole thesis as _build/thesis.pdf, with Chromium or Chrome  about 2 minutes'
 	@echo 'make verify   compare records, figures and text                             seconds'
 	@echo 'make models   retrain every shipped model from its seeds                    hours'
 	@echo 'make bench    measure the speed of the world, the metrics and adaptation     several minutes'
@@ -77,6 +80,9 @@ thesis: $(READY)
 book: $(READY)
 	@$(IPLKIT) book --tier $(TIER)
 	@echo 'Open $(BOOK) in a browser, or run: make serve'
+
+pdf: $(READY)
+	@$(IPLKIT) book --pdf --tier $(TIER) $(if $(CHROME),--browser '$(CHROME)')
 
 serve: $(READY)
 	@$(IPLKIT) serve --port $(PORT)
