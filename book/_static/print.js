@@ -4,12 +4,12 @@ const MM = 96 / 25.4; // screen pixels
 const LETTERS = { table: 9, smallest: 6.5, formula: 11 }; // points; a table that needs smaller ones turns its page on the side
 const PAPER = { width: 160 * MM, height: 246 * MM, gap: 40 * MM, column: 170 * MM }; // the text's area; more white than `gap` is ugly
 
-// Makes letters smaller until an element is no wider than the text.
-function shrink(element, start) {
-  const room = element.parentElement.clientWidth + 1;
-  for (let size = start; Math.max(element.scrollWidth, element.offsetWidth) > room; size -= 0.25) {
+// Makes letters smaller until an element, or what is in it, is no wider than the text.
+function shrink(element, start, inner = element) {
+  const room = element.parentElement.clientWidth - 2 * parseFloat(getComputedStyle(element.parentElement).paddingLeft) + 1;
+  for (let size = start; Math.max(inner.scrollWidth, inner.offsetWidth) > room; size -= 0.25) {
     if (size < LETTERS.smallest) return false;
-    element.style.fontSize = `${size}pt`;
+    element.style.setProperty('font-size', `${size}pt`, 'important');
   }
   return true;
 }
@@ -109,7 +109,7 @@ async function ready() {
   await document.fonts.ready;
   await Promise.all([...document.images].map(image => image.decode()));
   document.querySelectorAll('table').forEach(settle);
-  for (const formula of document.querySelectorAll('div.math mjx-container')) shrink(formula, LETTERS.formula);
+  for (const formula of document.querySelectorAll('div.math mjx-container')) shrink(formula, LETTERS.formula, formula.querySelector('mjx-math'));
   paginate();
   const problems = outside().slice(0, 5).map(e => `has no room for "${(e.textContent || e.alt || e.tagName).trim().slice(0, 60)}"`);
   const formula = document.querySelector('mjx-merror');

@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
 HEADING = re.compile("^h[1-6]$")
-NEEDS_A_SCREEN = "a.headerlink, script, noscript, .toctree-wrapper, details.hide, .live-offer, .sd-summary-state-marker"
+NEEDS_A_SCREEN = "a.headerlink, script, noscript, .toctree-wrapper, details.hide, .live-offer, .sd-summary-state-marker, .cell[class*=tag_answer]"
 STRIP = "In the web edition a slider shows these pictures one at a time."
 LIVE = "In the web edition the generator itself runs at this place, in the reader's browser. Here are pictures that it drew before."
 
@@ -85,6 +85,9 @@ def for_paper(chapter: Chapter, known: dict[str, str], code: bool, sure: bool) -
         _unfold(folded)
     for margin in article.select("aside.margin"):
         margin.name = "div"
+    for text in article.select("p"):
+        if words(text).endswith(":"):
+            text["class"] = [*text.get("class", []), "leads"]  # to what follows
     for formula in article.select("span.math"):
         _hold_punctuation(formula)
     for section in article.select("section"):

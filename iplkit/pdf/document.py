@@ -20,6 +20,7 @@ def document(chapters: list[Chapter], config: dict, edition: str, head: str) -> 
         edition: a line about what was printed, for the title page.
         head: tags for the page's head.
     """
+    chapters[0].article.h1.string = "Preface"  # on the web it bears the title of the book
     solutions = _move_solutions(chapters)
     pages = [_opening(chapter) for chapter in chapters]
     first, *others = pages
@@ -76,9 +77,9 @@ def _list(title: str, chapters: Iterable[Chapter], kind: str) -> str:
         for tag in chapter.article.find_all(kind, id=True):
             number, text = (tag.select_one(f".caption-{part}") for part in ("number", "text"))
             if number is not None:
-                claim = text.find(["strong", "b"]) or text
-                lines.append(_line(2, tag["id"], f"{words(number)}  {words(claim).rstrip('.')}"))
-    return f'<nav class="contents"><h1>{title}</h1>{"".join(lines)}</nav>' if lines else ""
+                claim = words(text.find(["strong", "b"]) or text).split(". ")[0].rstrip(".")
+                lines.append(_line(2, tag["id"], f"{words(number)}  {claim}"))
+    return f'<nav class="contents short"><h1>{title}</h1>{"".join(lines)}</nav>' if lines else ""
 
 
 def _move_solutions(chapters: list[Chapter]) -> str:
