@@ -8,6 +8,7 @@
 #   LOCK=                    do not hold the versions of requirements.txt
 #   TIER=smoke|laptop|full   how much the notebooks compute (default laptop)
 #   JOBS=2                   notebooks at a time (default: as many as there are cores)
+#   CHROME=/path/to/chrome   the browser that prints the PDF (default: the first one found)
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -18,6 +19,7 @@ TIER ?= laptop
 PORT ?= 8000
 TORCH_INDEX ?=
 JOBS ?=
+CHROME ?=
 
 PY := .venv/bin/python
 IPLKIT := $(PY) -m iplkit.cli
@@ -27,7 +29,7 @@ READY := .venv/ready
 AXE := axe-playwright-python==0.1.8
 BOOK := _build/stage/_build/html/index.html
 
-.PHONY: help install test thesis book serve browse verify models bench clean
+.PHONY: help install test thesis book pdf serve browse verify models bench clean
 
 help:
 	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores'
@@ -35,6 +37,7 @@ help:
 	@echo 'make serve    show the built book on http://127.0.0.1:$(PORT)'
 	@echo 'make browse   check every built page in a browser, and keep its picture       minutes'
 	@echo 'make book     build the pages again from the notebooks that have run        seconds'
+	@echo 'make pdf      print the whole thesis as _build/thesis.pdf, with Chromium or Chrome  about 2 minutes'
 	@echo 'make verify   compare records, figures and text                             seconds'
 	@echo 'make models   retrain every shipped model from its seeds                    hours'
 	@echo 'make bench    measure the speed of the world, the metrics and adaptation     several minutes'
@@ -82,6 +85,9 @@ thesis: $(READY)
 book: $(READY)
 	@$(IPLKIT) book --tier $(TIER)
 	@echo 'Open $(BOOK) in a browser, or run: make serve'
+
+pdf: $(READY)
+	@$(IPLKIT) book --pdf --tier $(TIER) $(if $(CHROME),--browser '$(CHROME)')
 
 serve: $(READY)
 	@$(IPLKIT) serve --port $(PORT)

@@ -184,14 +184,26 @@ def regenerate(
 @main.command()
 @tier_option
 @profile_option
-def book(tier: str, profile: str) -> None:
+@click.option("--pdf", is_flag=True, help="Then print all pages as one PDF, _build/thesis.pdf; needs Chromium, Chrome or Edge.")
+@click.option("--code", is_flag=True, help="Print the code that the pages show, too.")
+@click.option("--browser", default="", metavar="PROGRAM", help="Print with this browser.  [default: the first one found]")
+def book(tier: str, profile: str, pdf: bool, code: bool, browser: str) -> None:
     """Build the pages from the notebooks that have run; runs no notebook.
 
     \b
     Examples:
       iplkit book
       iplkit book --tier smoke
+      iplkit book --pdf                        the whole thesis as one PDF, without code
+      iplkit book --pdf --browser /opt/chrome/chrome
     """
+    if pdf:
+        from iplkit.pdf.make import make_pdf
+
+        click.echo(f"Printed: {make_pdf(tier, profile, code, browser)}")
+        return
+    if code or browser:
+        raise UserError("--code and --browser say how to print; they need --pdf")
     from iplkit.stage import build_book
 
     click.echo(f"Built: {build_book(tier, profile)}")

@@ -250,7 +250,7 @@ def _circumstances(origin: Origin, seconds: dict) -> dict:
     used = modules_of_notebook(notebook) if notebook.suffix == ".ipynb" and notebook.is_file() else []
     files = [notebook, *used] if notebook.is_file() else []  # a script of bench/ has no cells
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "versions": {"python": platform.python_version()} | {p: v for p in PACKAGES if (v := _version(p))},
         "device": {"machine": platform.machine(), "cpu": _cpu(), "threads": torch.get_num_threads(), "gpu": torch.cuda.is_available()},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -273,7 +273,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit, with a plus sign where the tree has changes; None outside a git repository."""
     try:
         done = subprocess.run(
