@@ -1,7 +1,6 @@
 """The book's source as it is built: executed notebooks and fresh figures at the paths the repository gives them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +9,11 @@ import click
 
 from iplkit import paths
 from iplkit.errors import UserError
+from iplkit.web.inline import NAME, inline_script
 
-LIVE = "book/_static/live/data"  # where the page looks for what a run exported to its folder "live"
+SCRIPTS = "book/_static/live"  # the live page's own code
+LIVE = f"{SCRIPTS}/data"  # where it looks for what a run exported to its folder "live"
+INLINE = f"{SCRIPTS}/{NAME}"
 FRAME = ("_config.yml", "_toc.yml", "book", "figures", "iplkit/shipped/cards")  # copied as they are
 
 THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
@@ -58,14 +60,26 @@ def stage(tier: str, profile: str) -> Path:
     """
     folder, wanted = stage_folder(), contents(tier, profile)
     for relative, source in wanted.items():
-        target = folder / relative
-        if not target.is_file() or target.read_bytes() != source.read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-    for relative in set(_files(folder, folder)) - set(wanted):
+        _put(folder / relative, source.read_bytes())
+    made = _made(wanted)
+    for relative, content in made.items():
+        _put(folder / relative, content)
+    for relative in set(_files(folder, folder)) - set(wanted) - set(made):
         if not relative.startswith("_build/"):
             (folder / relative).unlink()
     return folder
+
+
+def _made(wanted: dict[str, Path]) -> dict[str, bytes]:
+    """What no other step makes: the live page's files in one, if a run exported them."""
+    files = {name.removeprefix(f"{SCRIPTS}/"): path for name, path in wanted.items() if name.startswith(f"{SCRIPTS}/")}
+    return {INLINE: inline_script(files)} if any(name.startswith(f"{LIVE}/") for name in wanted) else {}
+
+
+def _put(target: Path, content: bytes) -> None:
+    if not target.is_file() or target.read_bytes() != content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def build_book(tier: str = "laptop", profile: str = "world") -> Path:
