@@ -9,11 +9,11 @@ import click
 from iplkit import paths
 from iplkit.errors import UserError
 from iplkit.sources import PARAMETERS, read_notebook
+from iplkit.web.kernel_only import WIDGET
 from iplkit.weights import atomic_path
 
 SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
 KERNEL_SECONDS = 600  # a busy machine takes its time to start a kernel
-WIDGET = "application/vnd.jupyter.widget-view+json"
 NEEDS_KERNEL = '<p class="needs-kernel">Here a running notebook shows controls. Open it in Jupyter to move them.</p>'
 
 

@@ -30,17 +30,18 @@ CHOOSE = (  # what the menu does: give the slider another row of frames
 HIDE = "<style>.filmstrip>:is(select,input,output){display:none}</style>"
 
 
-def filmstrip(parts: Mapping[str, Sequence[tuple[str, Tensor]]], *, alt: str, scale: int = 1) -> "Filmstrip":
+def filmstrip(parts: Mapping[str, Sequence[tuple[str, Tensor]]], *, alt: str, scale: int = 1, start: str = "") -> "Filmstrip":
     """Frames to slide over.
 
     Args:
         parts: what moves -> its frames, each a label and a picture ``[3, H, W]`` or ``[1, 3, H, W]`` in [-1, 1]. With
-            more than one part a menu chooses among them. The first frame of all is shown at the start.
+            more than one part a menu chooses among them.
         alt: one sentence for readers who cannot see it.
         scale: each picture pixel becomes a block of this many screen pixels, at each side.
+        start: label of the frame of the first part that is shown at the start; empty means the first one.
 
     Raises:
-        UserError: if there is no frame, a part is empty, or the pictures differ in size.
+        UserError: if there is no frame, a part is empty, the pictures differ in size, or no frame has that label.
     """
     if not parts or not all(parts.values()):
         raise UserError("a filmstrip needs at least one frame in every part; there is none")
@@ -48,21 +49,20 @@ def filmstrip(parts: Mapping[str, Sequence[tuple[str, Tensor]]], *, alt: str, sc
     shapes = {frame.shape for frames in bytes_of.values() for _, frame in frames}
     if len(shapes) > 1:
         raise UserError(f"a filmstrip needs frames of one size; got {', '.join(map(str, sorted(shapes)))}")
-    return Filmstrip(bytes_of, alt, scale)
+    labels = [label for label, _ in next(iter(bytes_of.values()))]
+    if start and start not in labels:
+        raise UserError(f"a filmstrip starts at one of {', '.join(labels)}; got {start!r}")
+    return Filmstrip(bytes_of, alt, scale, labels.index(start) if start else 0)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One row of the slider: its frames' labels and where they lie in the sprite, (column, row)."""
+    """One row of the slider: its frames' labels, where they lie in the sprite (column, row), and where the slider begins."""
 
     title: str
     labels: list[str]
     at: list[tuple[int, int]]
-
-    @property
-    def start(self) -> int:
-        """Where the slider stands first: at the frame that is shown at the start, if this part has it."""
-        return self.at.index((0, 0)) if (0, 0) in self.at else 0
+    start: int
 
     def data(self) -> str:
         """For the slider's script, as attributes."""
@@ -73,10 +73,10 @@ class Part:
 class Filmstrip:
     """What `filmstrip` returns; a notebook shows it as a slider, a printed page as its first frame."""
 
-    def __init__(self, frames: dict[str, list[tuple[str, np.ndarray]]], alt: str, scale: int):
+    def __init__(self, frames: dict[str, list[tuple[str, np.ndarray]]], alt: str, scale: int, start: int):
         self.alt, self.scale = alt, scale
-        self.first = next(iter(frames.values()))[0][1]
-        self.parts, self.sprite = _sheet(frames)
+        self.first = next(iter(frames.values()))[start][1]
+        self.parts, self.sprite = _sheet(frames, self.first)
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
@@ -88,7 +88,8 @@ class Filmstrip:
         height, width = self.first.shape[:2]
         rows, columns = self.sprite.shape[0] // height, self.sprite.shape[1] // width
         w, h = width * self.scale, height * self.scale
-        style = f"--x:0;--y:0;--w:{w}px;--h:{h}px;--sprite:url(data:image/webp;base64,{base64.b64encode(self.webp()).decode()})"
+        x, y = self.parts[0].at[self.parts[0].start]
+        style = f"--x:{x};--y:{y};--w:{w}px;--h:{h}px;--sprite:url(data:image/webp;base64,{base64.b64encode(self.webp()).decode()})"
         box = f"width:{w}px;height:{h}px;background:var(--sprite) calc(var(--x)*-{w}px) calc(var(--y)*-{h}px)/{columns * w}px {rows * h}px;image-rendering:pixelated"
         alt, first = html.escape(self.alt, quote=True), self.parts[0]
         return (
@@ -126,18 +127,20 @@ class Filmstrip:
         return "".join(found)
 
 
-def _sheet(frames: dict[str, list[tuple[str, np.ndarray]]]) -> tuple[list[Part], np.ndarray]:
+def _sheet(frames: dict[str, list[tuple[str, np.ndarray]]], first: np.ndarray) -> tuple[list[Part], np.ndarray]:
     """Lay the frames out, one row a part, each different frame once; rows without a new frame take no place."""
     places, rows, parts = {}, [], []
     for title, labelled in frames.items():
-        row = []
-        for _, frame in labelled:
+        row, pictures = [], [frame for _, frame in labelled]
+        for frame in pictures:
             if frame.tobytes() not in places:
                 places[frame.tobytes()] = (len(row), len(rows))
                 row.append(frame)
         rows += [row] if row else []
-        parts.append(Part(title, [label for label, _ in labelled], [places[frame.tobytes()] for _, frame in labelled]))
-    height, width = rows[0][0].shape[:2]
+        at = [places[frame.tobytes()] for frame in pictures]
+        start = at.index(places[first.tobytes()]) if places.get(first.tobytes()) in at else 0
+        parts.append(Part(title, [label for label, _ in labelled], at, start))
+    height, width = first.shape[:2]
     sheet = np.full((len(rows) * height, max(map(len, rows)) * width, 3), 255, np.uint8)
     for y, row in enumerate(rows):
         for x, frame in enumerate(row):

@@ -1,5 +1,6 @@
 """The book's source as it is built: executed notebooks and fresh figures at the paths the repository gives them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import click
 from iplkit import paths
 from iplkit.errors import UserError
 from iplkit.web.inline import NAME, inline_script
+from iplkit.web.kernel_only import kernel_only
 
 SCRIPTS = "book/_static/live"  # the live page's own code
 LIVE = f"{SCRIPTS}/data"  # where it looks for what a run exported to its folder "live"
@@ -57,8 +59,12 @@ def stage(tier: str, profile: str) -> Path:
 
     Returns:
         The staged tree.
+
+    Raises:
+        UserError: if a notebook shows a control that does nothing without a kernel.
     """
     folder, wanted = stage_folder(), contents(tier, profile)
+    _refuse_dead_controls(wanted)
     for relative, source in wanted.items():
         _put(folder / relative, source.read_bytes())
     made = _made(wanted)
@@ -74,6 +80,12 @@ def _made(wanted: dict[str, Path]) -> dict[str, bytes]:
     """What no other step makes: the live page's files in one, if a run exported them."""
     files = {name.removeprefix(f"{SCRIPTS}/"): path for name, path in wanted.items() if name.startswith(f"{SCRIPTS}/")}
     return {INLINE: inline_script(files)} if any(name.startswith(f"{LIVE}/") for name in wanted) else {}
+
+
+def _refuse_dead_controls(wanted: dict[str, Path]) -> None:
+    for name, path in wanted.items():
+        if path.suffix == ".ipynb" and (cells := kernel_only(json.loads(path.read_text(encoding="utf-8")))):
+            raise UserError(f"a page needs controls that work without a kernel; {name} shows others in cell {', '.join(cells)}")
 
 
 def _put(target: Path, content: bytes) -> None:

@@ -42,9 +42,9 @@ class Sliders:
 
     def strip(self) -> Filmstrip:
         """Frames of one slider at a time at its stops, the others at the start."""
-        start = dict.fromkeys(self.names, self.span.start)
-        frames = {name: [(f"{name} {value:+g}" if value else f"{name} 0", self.draw(start | {name: value})) for value in self.span.stops] for name in self.names}
-        return filmstrip({"start": [("start", self.draw(start))]} | frames, alt=self.alt, scale=self.scale)
+        start, values = dict.fromkeys(self.names, self.span.start), sorted({*self.span.stops, self.span.start})
+        frames = {name: [(_label(name, value), self.draw(start | {name: value})) for value in values] for name in self.names}
+        return filmstrip(frames, alt=self.alt, scale=self.scale, start=_label(self.names[0], self.span.start))
 
 
 def sliders(
@@ -87,3 +87,7 @@ def png(image: Tensor, scale: int = 1) -> bytes:
     picture, file = to_pil(image), io.BytesIO()
     picture.resize((picture.width * scale, picture.height * scale), resample=0).save(file, "PNG")
     return file.getvalue()
+
+
+def _label(name: str, value: float) -> str:
+    return f"{name} {value:+g}".replace("-", "\N{MINUS SIGN}") if value else f"{name} 0"

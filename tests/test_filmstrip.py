@@ -75,3 +75,12 @@ def test_no_frames_and_frames_of_two_sizes_are_refused():
             filmstrip(parts, alt="x")
     with pytest.raises(UserError, match="frames of one size"):
         filmstrip({"one": [("a", FRAMES[0]), ("b", FRAMES[0][:, :1])]}, alt="x")
+    with pytest.raises(UserError, match="starts at one of a; got 'z'"):
+        filmstrip({"one": [("a", FRAMES[0])]}, alt="x", start="z")
+
+
+def test_the_slider_begins_at_the_frame_that_is_asked_for():
+    strip = filmstrip({"one": [("a", FRAMES[0]), ("b", FRAMES[1])], "two": [("c", FRAMES[2]), ("d", FRAMES[1])]}, alt="x", start="b")
+    assert [part.start for part in strip.parts] == [1, 1]
+    text = strip._repr_html_()
+    assert "--x:1;--y:0" in text and 'value="1"' in text and "<output>b</output>" in text

@@ -63,9 +63,10 @@ def test_a_page_gets_the_same_sliders_as_frames_at_their_stops():
     define = sliders(flat, ["a", "b"], low=-1, high=1, stops=(-1, 0, 1), scale=1)
     assert [knob.description for knob in define.show(kernel=True).children[:-1]] == ["a", "b"]
     parts = define.show(kernel=False).parts
-    assert [part.title for part in parts] == ["start", "a", "b"] and parts[2].labels == ["b -1", "b 0", "b +1"]
+    assert [part.title for part in parts] == ["a", "b"] and parts[1].labels == ["b −1", "b 0", "b +1"]
+    assert [part.start for part in parts] == [1, 1], "both begin at the start"
     picture = define.strip().sprite
-    x, y = parts[2].at[2]
+    x, y = parts[1].at[2]
     assert picture[4 * y, 4 * x].tolist() == [128, 255, 0]
 
 

@@ -36,7 +36,8 @@ class Live {
     this.canvas.width = this.canvas.height = Number(this.root.dataset.side);
     this.time = make("p", { className: "live-time" });
     this.status = make("p", { className: "live-status", role: "status" });
-    const view = make("div", { className: "live-view" }, this.canvas, this.time, this.buttons(), this.status);
+    const picture = make("div", { className: "live-picture" }, this.canvas, this.time);
+    const view = make("div", { className: "live-view" }, picture, this.buttons(), this.status);
     const controls = make("div", { className: "live-controls" }, ...this.definition.panel.map((group) => this.group(group)));
     this.root.append(make("div", { className: "live-panel" }, view, controls));
     this.show();
