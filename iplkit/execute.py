@@ -11,10 +11,10 @@ from iplkit import paths
 from iplkit.errors import UserError, one_sentence
 from iplkit.files import atomic_path
 from iplkit.sources import PARAMETERS, read_notebook, read_source
+from iplkit.web.kernel_only import WIDGET
 
 SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
 KERNEL_SECONDS = 600  # a busy machine takes its time to start a kernel
-WIDGET = "application/vnd.jupyter.widget-view+json"
 KINDS = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}  # as a notebook declares them
 NEEDS_KERNEL = '<p class="needs-kernel">Here a running notebook shows controls. Open it in Jupyter to move them.</p>'
 

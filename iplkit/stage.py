@@ -1,7 +1,7 @@
 """The book's source as it is built: executed notebooks and fresh figures at the paths the repository gives them."""
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +10,12 @@ import click
 
 from iplkit import paths
 from iplkit.errors import UserError, one_sentence
+from iplkit.web.inline import NAME, inline_script
+from iplkit.web.kernel_only import kernel_only
 
-LIVE = "book/_static/live/data"  # where the page looks for what a run exported to its folder "live"
+SCRIPTS = "book/_static/live"  # the live page's own code
+LIVE = f"{SCRIPTS}/data"  # where it looks for what a run exported to its folder "live"
+INLINE = f"{SCRIPTS}/{NAME}"
 FRAME = ("_config.yml", "_toc.yml", "book", "figures", "iplkit/shipped/cards")  # copied as they are
 
 THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
@@ -57,17 +61,39 @@ def stage(tier: str, profile: str) -> Path:
 
     Returns:
         The staged tree.
+
+    Raises:
+        UserError: if a notebook shows a control that does nothing without a kernel.
     """
     folder, wanted = stage_folder(), contents(tier, profile)
+    _refuse_dead_controls(wanted)
     for relative, source in wanted.items():
-        target = folder / relative
-        if not target.is_file() or target.read_bytes() != source.read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-    for relative in set(_files(folder, folder)) - set(wanted):
+        _put(folder / relative, source.read_bytes())
+    made = _made(wanted)
+    for relative, content in made.items():
+        _put(folder / relative, content)
+    for relative in set(_files(folder, folder)) - set(wanted) - set(made):
         if not relative.startswith("_build/"):
             (folder / relative).unlink()
     return folder
+
+
+def _made(wanted: dict[str, Path]) -> dict[str, bytes]:
+    """What no other step makes: the live page's files in one, if a run exported them."""
+    files = {name.removeprefix(f"{SCRIPTS}/"): path for name, path in wanted.items() if name.startswith(f"{SCRIPTS}/")}
+    return {INLINE: inline_script(files)} if any(name.startswith(f"{LIVE}/") for name in wanted) else {}
+
+
+def _refuse_dead_controls(wanted: dict[str, Path]) -> None:
+    for name, path in wanted.items():
+        if path.suffix == ".ipynb" and (cells := kernel_only(json.loads(path.read_text(encoding="utf-8")))):
+            raise UserError(f"a page needs controls that work without a kernel; {name} shows others in cell {', '.join(cells)}")
+
+
+def _put(target: Path, content: bytes) -> None:
+    if not target.is_file() or target.read_bytes() != content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def build_book(tier: str = "laptop", profile: str = "world") -> Path:
