@@ -1,5 +1,6 @@
 """Run one notebook with its parameters; the executed copy appears only if every cell ran."""
 
+import json
 import shutil
 import sys
 from collections.abc import Iterable
@@ -9,12 +10,13 @@ import click
 
 from iplkit import paths
 from iplkit.errors import UserError, one_sentence
-from iplkit.files import atomic_path
+from iplkit.files import atomic_path, files_of, sha256
 from iplkit.sources import PARAMETERS, read_notebook, read_source
 from iplkit.web.kernel_only import WIDGET
 
 SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
 KERNEL_SECONDS = 600  # a busy machine takes its time to start a kernel
+LIVE = "live.json"  # in a run: which files a notebook exported for the live page, with their hashes
 KINDS = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}  # as a notebook declares them
 NEEDS_KERNEL = '<p class="needs-kernel">Here a running notebook shows controls. Open it in Jupyter to move them.</p>'
 
@@ -94,6 +96,13 @@ def remove_results(folder: Path, names: Iterable[str]) -> None:
         path.unlink()
 
 
+def seal_live(run: Path) -> None:
+    """Write down what a notebook exported for the live page, so that a change of it, or half of it, is seen."""
+    files = {path.relative_to(run).as_posix(): sha256(path) for path in files_of(run / "live")}
+    with atomic_path(run / LIVE) as temporary:
+        temporary.write_text(json.dumps({"files": files}, indent=1) + "\n", encoding="utf-8")
+
+
 @click.command()
 @click.argument("name")
 @click.option("--tier", default="laptop")
@@ -110,10 +119,12 @@ def _run(name: str, tier: str, profile: str) -> None:
     run, notebook = paths.run_folder(tier, profile), paths.root() / "notebooks" / f"{name}.ipynb"
     figures, log = run / "figures", run / "logs" / f"{name}.ipynb"
     parameters = {"PROFILE": profile, "TIER": tier, "OUT": figures.relative_to(paths.root()).as_posix()}
-    writes, whole = read_source(notebook).writes, False
-    remove_results(figures, writes)
+    source, whole = read_source(notebook), False
+    remove_results(figures, source.writes)
     try:
         run_notebook(notebook, run / "notebooks" / notebook.name, log, parameters, SECONDS_PER_CELL[tier])
+        if source.exports:
+            seal_live(run)
         whole = True
     except papermill.PapermillExecutionError as error:
         click.echo("\n".join(error.traceback), err=True)
@@ -122,7 +133,7 @@ def _run(name: str, tier: str, profile: str) -> None:
         sys.exit(1)
     finally:
         if not whole:
-            remove_results(figures, writes)
+            remove_results(figures, source.writes)
 
 
 if __name__ == "__main__":

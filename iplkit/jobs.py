@@ -16,14 +16,13 @@ import yaml
 
 from iplkit import paths
 from iplkit.errors import UserError
+from iplkit.execute import LIVE
 from iplkit.exhibits import exhibits, page_paths
 from iplkit.sources import Source, modules_of_module, modules_of_script, read_source
 from iplkit.stage import FRAME, PYTHON, first_page
 from iplkit.sweep.cells import manifest_path
 from iplkit.sweep.plans import plan as plan_cells
 from iplkit.sweep.plans import plans_at
-
-LIVE = "live/live.json"  # what the live page's notebook exports, its last file
 
 
 @dataclass(frozen=True)
@@ -114,11 +113,17 @@ def select(table: list[Job], names: tuple[str, ...]) -> list[Job]:
 
 
 def _adapt_job(method: str, target: str, tier: str, profile: str, run: str) -> Job:
-    name = paths.adapted_name(method, target).removesuffix(".safetensors")
-    outputs = tuple(f"{run}/adapted/{name}.{ending}" for ending in ("safetensors", "json"))
+    outputs = tuple(f"{run}/adapted/{file}" for file in product_files(method, target))
+    name = Path(outputs[0]).stem
     command = ("-m", "iplkit.cli", "adapt", "--source", "photo", "--target", target, "--method", method, "--tier", tier, "--profile", profile)
     inputs = _modules("iplkit.adapt.products") + _weights(profile)
     return Job(name, "adapt", inputs, outputs, f"{run}/logs/{name}.txt", command)
+
+
+def product_files(method: str, target: str) -> tuple[str, str]:
+    """Weights and record of an adapted generator; the record is written last, so a mapper is there too."""
+    weights = paths.adapted_name(method, target)
+    return weights, f"{weights.removesuffix('.safetensors')}.json"
 
 
 def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> Job:
@@ -135,7 +140,7 @@ def _notebook_job(
     source: Source, written: set[str], lists: list[str], pages: dict[str, str], tier: str, profile: str, run: str
 ) -> Job:
     modules = tuple(dict.fromkeys([*map(_relative, source.modules), *_modules("iplkit.execute")]))
-    products = tuple(f"{run}/adapted/{paths.adapted_name(*pair)}" for pair in source.adapted)
+    products = tuple(f"{run}/adapted/{file}" for pair in source.adapted for file in product_files(*pair))
     records = tuple(f"{run if name in written else '.'}/figures/{name}.json" for name in source.reads if name not in source.writes)
     records = tuple(name.removeprefix("./") for name in records)
     inputs = (_relative(source.notebook), *modules, *(_weights(profile) if "iplkit/zoo.py" in modules else ()))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iplkit import paths
+from iplkit.execute import LIVE
 from iplkit.files import sha256
 from iplkit.jobs import Job
 from iplkit.sources import modules_of_module
@@ -63,17 +64,18 @@ def clear(table: Sequence[Job], tier: str, profile: str) -> list[str]:
         for path in [p for p in (run / folder).glob(".*") if TEMPORARY.fullmatch(p.name)]:
             path.unlink()
     _drop_other_code(run / "adapted", tier)
-    return [*_clear_figures(run / "figures", table), *_clear_adapted(table)]
+    return [*_clear_sealed(run, table), *_clear_adapted(table)]
 
 
-def _clear_figures(folder: Path, table: Sequence[Job]) -> list[str]:
+def _clear_sealed(run: Path, table: Sequence[Job]) -> list[str]:
+    """Figures, tables and the live page's files: each has a record with their hashes."""
     outputs = {paths.root() / output for job in table for output in job.outputs}
-    records = [path for path in sorted(outputs) if path.parent == folder and path.suffix == ".json" and not path.name.endswith(".run.json")]
+    records = [path for path in sorted(outputs) if path.match("figures/*.json") and not path.match("*.run.json") or path == run / LIVE]
     broken = [path for path in records if path.is_file() and not _whole(path)]
     for path in broken:
         path.unlink()
-    described = {path.with_name(name) for path in records if path.is_file() for name in _read(path)["files"]}
-    for path in set(folder.glob("*")) - outputs - described:
+    described = {path.parent / name for path in records if path.is_file() for name in _read(path)["files"]}
+    for path in set((run / "figures").glob("*")) - outputs - described:
         path.unlink()
     return [path.stem for path in broken]
 
@@ -88,7 +90,7 @@ def _clear_adapted(table: Sequence[Job]) -> list[str]:
 
 def _whole(record: Path) -> bool:
     files = _read(record).get("files", {})
-    return bool(files) and all(record.with_name(name).is_file() and sha256(record.with_name(name)) == digest for name, digest in files.items())
+    return bool(files) and all((record.parent / name).is_file() and sha256(record.parent / name) == digest for name, digest in files.items())
 
 
 def _read(path: Path) -> dict:

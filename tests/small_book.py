@@ -6,6 +6,16 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARAMETERS = 'PROFILE: str = "world"  # which models\nTIER: str = "laptop"  # how much\nOUT: str = ""  # where figures go'
+SAVE = """import hashlib, json, pathlib
+def save_table(text, name, origin):
+    folder = pathlib.Path(OUT)
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending in ("csv", "md"):
+        (folder / f"{name}.{ending}").write_text(text)
+    (folder / f"{name}.run.json").write_text("{}")
+    files = {f"{name}.csv": hashlib.sha256(text.encode()).hexdigest()}
+    (folder / f"{name}.json").write_text(json.dumps({"files": files}))
+"""  # a notebook's own table, with the seal of a real one and without the seconds that torch takes to import
 
 
 def notebook(*cells: str, parameters: str | None = PARAMETERS) -> str:
@@ -39,6 +49,16 @@ def make(folder: Path, notebooks: dict[str, str]) -> Path:
     (folder / "_toc.yml").write_text(f"format: jb-book\nroot: book/intro\nparts:\n  - caption: All\n    chapters:\n{chapters}")
     for name, content in notebooks.items():
         (folder / "notebooks" / f"{name}.ipynb").write_text(content)
+    return folder
+
+
+def own_package(folder: Path) -> Path:
+    """Give a small repository a package of its own, which a test can change; the weights are links."""
+    (folder / "iplkit").unlink()
+    ignore = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    shutil.copytree(REPOSITORY / "iplkit", folder / "iplkit", ignore=ignore)
+    for weights in (REPOSITORY / "iplkit" / "shipped").rglob("*.safetensors"):
+        (folder / weights.relative_to(REPOSITORY)).symlink_to(weights)
     return folder
 
 

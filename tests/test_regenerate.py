@@ -1,15 +1,23 @@
 """The workflow: it knows what depends on what, runs only that, and says plainly what went wrong."""
 
+import errno
 import json
+import os
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 import small_book
+from click.testing import CliRunner
 
 from iplkit import paths, regenerate, sources
 from iplkit.errors import UserError
 from iplkit.execute import check_parameters, run_notebook
+from iplkit.execute import main as execute
 from iplkit.jobs import jobs, select
-from iplkit.stage import build_book, stage
+from iplkit.stage import build_book, first_page, stage
 from iplkit.web.export import FOLDER as EXPORTED
 
 PLAIN = small_book.notebook("# One", "from iplkit import paths\n\nprint(TIER, PROFILE)")
@@ -33,10 +41,10 @@ def job(table, name):
 
 
 def test_what_a_notebook_needs_and_makes_is_read_from_its_code(book):
-    book(a=small_book.notebook("from iplkit.verify import verify", SAVES, 'path = paths.adapted_path("ipl", "ukiyo-e", TIER)'))
+    book(a=small_book.notebook("from iplkit.records import Origin", SAVES, 'path = paths.adapted_path("ipl", "ukiyo-e", TIER)'))
     source = sources.read_source(paths.root() / "notebooks" / "a.ipynb")
     names = {path.name for path in source.modules}
-    assert {"verify.py", "records.py", "plotting.py", "images.py", "__init__.py"} <= names, "modules of modules count too"
+    assert {"records.py", "plotting.py", "images.py", "__init__.py"} <= names, "modules of modules count too"
     assert "cli.py" not in names
     assert source.adapted == (("ipl", "ukiyo-e"),) and source.writes == ("tab-a",)
 
@@ -125,6 +133,13 @@ def test_names_of_chapters_and_figures_are_known_and_others_refused(book):
         select(table, ("tab-b",))
 
 
+@pytest.mark.parametrize("value, sentence", [(3, "type str for TIER; it got 3"), (None, "it got None")])
+def test_a_value_of_another_type_is_refused(book, value, sentence):
+    folder = book(a=PLAIN)
+    with pytest.raises(UserError, match=sentence):
+        check_parameters(folder / "notebooks" / "a.ipynb", {"TIER": value})
+
+
 @pytest.mark.parametrize("parameters, sentence", [
     (None, "exactly one cell tagged parameters"),
     ('PROFILE = "world"\nTIER = "laptop"', "it lacks OUT"),
@@ -141,27 +156,62 @@ def test_a_parameter_the_notebook_does_not_know_is_refused(book):
         check_parameters(folder / "notebooks" / "a.ipynb", {"SIZE": 3})
 
 
-def test_only_what_changed_runs_again(book, capsys):
-    folder = book(a=PLAIN, b=small_book.notebook("# Two", "assert TIER == 'smoke'"))
-    regenerate.regenerate(("a", "b"), "smoke", workers=2)
-    executed = json.loads((folder / "_build/run/world-smoke/notebooks/a.ipynb").read_text())
+def test_only_what_changed_runs_again_and_a_failure_harms_nothing_else(book, capsys):
+    uses = small_book.notebook("# Two", "import iplkit.numbers")
+    folder = book(a=PLAIN, b=uses, c=small_book.notebook("# Three", "print(3)"))
+    small_book.own_package(folder)
+    run = folder / "_build/run/world-smoke"
+    regenerate.regenerate(("a", "b", "c"), "smoke", workers=2)
+    executed = json.loads((run / "notebooks/a.ipynb").read_text())
     assert executed["cells"][-1]["outputs"][0]["text"] == ["smoke world\n"]
     injected = [cell for cell in executed["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
     assert "remove-cell" in injected[0]["metadata"]["tags"], "plumbing is not printed"
     assert str(folder) not in json.dumps(executed), "no path of this machine is printed"
     assert json.loads((folder / "notebooks" / "a.ipynb").read_text()) == json.loads(PLAIN), "the source is never changed"
 
-    table = jobs("smoke")
+    def changed():
+        return set(regenerate.plan(jobs("smoke"), ("a", "b", "c"), "smoke", "world", False))
+
     (folder / "notebooks" / "b.ipynb").touch()
-    assert regenerate.plan(table, ("a", "b"), "smoke", "world", False) == {}
-    (folder / "notebooks" / "b.ipynb").write_text(small_book.notebook("# Two", "raise ValueError('not today')"))
-    assert set(regenerate.plan(table, ("a", "b"), "smoke", "world", False)) == {"b"}
+    assert changed() == set()
+    with open(folder / "iplkit" / "numbers.py", "a") as module:
+        module.write("# changed\n")
+    (folder / "notebooks" / "a.ipynb").write_text(small_book.notebook("# One", "raise ValueError('not today')"))
+    assert changed() == {"a", "b"}, "the notebook itself, and the user of the module"
+    before = (run / "notebooks/c.ipynb").stat().st_mtime_ns
     capsys.readouterr()
-    with pytest.raises(UserError, match="b failed, see _build/run/world-smoke/logs/b.txt; b stopped in code cell 3: ValueError: not today"):
-        regenerate.regenerate(("a", "b"), "smoke")
-    assert "[ 1/1] b failed after" in capsys.readouterr().out
-    assert "not today" in (folder / "_build/run/world-smoke/logs/b.ipynb").read_text(), "the failed copy is kept"
-    assert not (folder / "_build/run/world-smoke/notebooks/b.ipynb").exists(), "and is not the result"
+    with pytest.raises(UserError, match="a failed, see _build/run/world-smoke/logs/a.txt; a stopped in code cell 3: ValueError: not today"):
+        regenerate.regenerate(("a", "b", "c"), "smoke", workers=1)
+    assert "a failed after" in (said := capsys.readouterr().out) and "b done in" in said
+    assert "not today" in (run / "logs/a.ipynb").read_text(), "the failed copy is kept"
+    assert not (run / "notebooks/a.ipynb").exists(), "and is not the result"
+    assert (run / "notebooks/c.ipynb").stat().st_mtime_ns == before
+
+
+def test_a_killed_run_leaves_no_half_result_and_the_next_one_gives_the_same_bytes(book):
+    folder = book(a=small_book.notebook("# One", small_book.SAVE, 'save_table("1,2", "tab-a", 0)\nimport time\ntime.sleep(2)\nsave_table("3,4", "tab-b", 0)'))
+    figures = folder / "_build/run/world-smoke/figures"
+    command = [sys.executable, "-m", "iplkit.cli", "regenerate", "a", "--tier", "smoke"]
+
+    def run():
+        environment = os.environ | {"PYTHONPATH": str(small_book.REPOSITORY)}
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+
+    def results():
+        return {path.name: path.read_bytes() for path in figures.iterdir()}
+
+    first = run()
+    while not (figures / "tab-a.json").is_file():
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.kill()  # only the first process: Snakemake, papermill and the kernel go on
+    first.wait()
+    assert run().wait() == 0
+    whole = results()
+    assert {"tab-a.csv", "tab-a.json", "tab-b.csv", "tab-b.json"} < set(whole)
+    (figures / "tab-b.csv").unlink()
+    assert run().wait() == 0
+    assert results() == whole
 
 
 def test_a_cell_that_hangs_is_stopped(book):
@@ -171,12 +221,27 @@ def test_a_cell_that_hangs_is_stopped(book):
     assert not (folder / "out.ipynb").exists()
 
 
+def test_a_failed_build_keeps_the_old_pages(book, capsys):
+    folder = book(a=small_book.notebook("# One", "text: {num}`tab-a:x`"))
+    old = folder / "_build/stage/_build/html/index.html"
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
+    with pytest.raises(UserError, match="without a warning"):
+        build_book()
+    assert "there is no record tab-a" in capsys.readouterr().err
+    assert old.read_text() == "old"
+
+
 def test_the_book_is_built_from_what_ran_and_needs_no_network(book):
     cell = 'text: Measured: {num}`tab-a:IPL.FID|.1f`, and {num}`tab-a:share|.0%`.'
     folder = book(a=small_book.notebook("# One", cell))
     small_book.write_record(folder / "figures", "tab-a", {"IPL": {"FID": 1.0}, "share": 0.5})
     small_book.write_record(folder / "_build/run/world-laptop/figures", "tab-a", {"IPL": {"FID": 12.34}, "share": 0.25})
-    page = build_book()
+    page = first_page()
+    page.parent.mkdir(parents=True)
+    (page.parent / "half.html").write_text("of a killed build")
+    assert build_book() == page
+    assert not (page.parent / "half.html").exists()
     html = (page.parent / "notebooks" / "a.html").read_text()
     assert ">12.3</span>" in html, "the fresh record wins"
     assert "25\N{NARROW NO-BREAK SPACE}%" in html
@@ -185,11 +250,84 @@ def test_the_book_is_built_from_what_ran_and_needs_no_network(book):
     assert not any(f'src="{scheme}' in html for scheme in ("http://", "https://", "//")), "a script or picture from outside"
 
 
-def test_a_number_without_a_record_stops_the_build(book, capsys):
-    book(a=small_book.notebook("# One", "text: {num}`tab-a:x`"))
-    with pytest.raises(UserError, match="without a warning"):
-        build_book()
-    assert "there is no record tab-a" in capsys.readouterr().err
+def test_printed_files_that_a_notebook_reads_are_inputs(book):
+    folder = book(
+        a=small_book.notebook('show(folder / "tab-world.md")'), b=small_book.notebook('read_cells(cell_folder("full"))'),
+        c=small_book.notebook("stored_rows(figures)"),
+    )  # fmt: skip
+    wanted = {"a": "figures/tab-world.md", "b": "figures/full/cells/nada-sketch-seed0.json", "c": "figures/full/steer-zombie.json"}
+    for name in wanted.values():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    table = jobs()
+    for notebook, name in wanted.items():
+        assert [other for other in wanted.values() if other in job(table, notebook).inputs] == [name]
+
+
+def test_data_files_that_a_module_names_are_inputs(book):
+    book(a=small_book.notebook('adapted_path("ipl", "sketch", TIER)'))
+    assert "iplkit/adapt/prompts.json" in job(jobs(), "ipl-photo-to-sketch-seed0").inputs
+
+
+def test_the_book_needs_the_modules_that_build_it(book):
+    book(a=PLAIN)
+    assert {"iplkit/stage.py", "iplkit/prose.py"} <= set(job(jobs(), "book").inputs)
+
+
+def test_no_command_holds_a_path_of_this_machine(book):
+    book(a=small_book.notebook('adapted_path("nada", "sketch", TIER)'))
+    assert not [found.shell for found in jobs() if str(paths.root()) in found.shell or sys.executable in found.shell]
+
+
+def test_a_missing_weight_is_named_before_anything_runs(book):
+    folder = book(a=small_book.notebook("from iplkit.zoo import load"))
+    small_book.own_package(folder)
+    (folder / "iplkit" / "shipped" / "judge.safetensors").unlink()
+    with pytest.raises(UserError, match="missing in iplkit/shipped: judge.safetensors; git checkout"):
+        regenerate.regenerate(("a",), "smoke")
+    assert not (folder / "_build/run/world-smoke/logs").exists()
+
+
+def test_the_papers_weights_are_asked_for_before_anything_runs(book, monkeypatch):
+    monkeypatch.delenv("IPLKIT_PAPER_WEIGHTS", raising=False)
+    book(a=small_book.notebook("from iplkit.zoo import load"))
+    with pytest.raises(UserError, match="IPLKIT_PAPER_WEIGHTS is not set"):
+        regenerate.regenerate(("a",), "smoke", "paper")
+
+
+def test_a_disk_without_space_is_refused_before_anything_runs(book, monkeypatch):
+    book(a=PLAIN)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5e6))
+    with pytest.raises(UserError, match="needs 300 MB of free space for this tier; it has 5 MB, so nothing was begun"):
+        regenerate.regenerate(("a",), "smoke")
+
+
+def test_a_disk_that_fills_up_is_one_sentence_and_leaves_no_figure(book, monkeypatch):
+    folder = book(a=small_book.notebook(SAVES))
+    record = small_book.write_record(folder / "_build/run/world-smoke/figures", "tab-a", {})
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", "a.ipynb")
+
+    monkeypatch.setattr("iplkit.execute.run_notebook", full)
+    result = CliRunner().invoke(execute, ["a", "--tier", "smoke"])
+    assert result.exit_code == 2
+    assert result.stderr == "Error: the disk needs free space to write a.ipynb; it is full, and nothing half-written was left\n"
+    assert list(record.parent.iterdir()) == []
+
+
+def test_code_that_is_edited_while_a_step_runs_makes_it_run_again(book):
+    folder = book(a=PLAIN, b=PLAIN)
+    table = [job(jobs("smoke"), name) for name in "ab"]
+    for step in table:
+        (folder / step.outputs[0]).parent.mkdir(parents=True, exist_ok=True)
+        (folder / step.outputs[0]).write_text("{}")
+    progress = SimpleNamespace(jobs={step.name: step for step in table}, seconds={"a": 1.0, "b": 1.0}, begun=dict.fromkeys("ab", time.time()))
+    (folder / "notebooks/a.ipynb").touch()
+    os.utime(folder / "notebooks/a.ipynb", (time.time() + 1,) * 2)
+    os.utime(folder / "notebooks/b.ipynb", (time.time() - 60,) * 2)
+    assert set(regenerate._changed_meanwhile(progress)) == {"a"}
+    assert not (folder / table[0].outputs[0]).exists() and (folder / table[1].outputs[0]).exists()
 
 
 def test_staging_touches_only_what_differs_and_drops_what_is_gone(book):
