@@ -33,6 +33,13 @@ def _cell(kind: str, source: str, tags: list[str]) -> dict:
     return {"cell_type": kind, "metadata": {"tags": tags} if tags else {}, "source": source, **extra}
 
 
+def chapter_with_figure(name: str, *, label: str | None = None, caption: str = "**One.**", alt: str = "A line.") -> str:
+    """A notebook that saves one figure and shows it with these words."""
+    made = json.loads(notebook("# One", f'save_figure(fig, "{name}", origin)'))
+    made["cells"][-1]["metadata"] = {"mystnb": {"figure": {"name": label or name, "caption": caption}, "image": {"alt": alt}}}
+    return json.dumps(made)
+
+
 def make(folder: Path, notebooks: dict[str, str]) -> Path:
     """A repository with one page and the given notebooks (name -> JSON), around the real package."""
     (folder / "notebooks").mkdir(parents=True)

@@ -41,10 +41,10 @@ def job(table, name):
 
 
 def test_what_a_notebook_needs_and_makes_is_read_from_its_code(book):
-    book(a=small_book.notebook("from iplkit.records import Origin", SAVES, 'path = paths.adapted_path("ipl", "ukiyo-e", TIER)'))
+    book(a=small_book.notebook("from iplkit.records import save_table", SAVES, 'path = paths.adapted_path("ipl", "ukiyo-e", TIER)'))
     source = sources.read_source(paths.root() / "notebooks" / "a.ipynb")
     names = {path.name for path in source.modules}
-    assert {"records.py", "plotting.py", "images.py", "__init__.py"} <= names, "modules of modules count too"
+    assert {"records.py", "exhibits.py", "plotting.py", "images.py", "__init__.py"} <= names, "modules of modules count too"
     assert "cli.py" not in names
     assert source.adapted == (("ipl", "ukiyo-e"),) and source.writes == ("tab-a",)
 

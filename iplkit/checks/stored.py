@@ -74,10 +74,9 @@ def check_inputs(records: dict[Path, dict], report: Report) -> None:
             if name not in digests:
                 digests[name] = _digest(f"{root}/{name}")
         if other := [name for name, digest in files.items() if digests[name] != digest]:
-            what = "was made from another" if digests[other[0]] else "was made from"
-            end = "than the one that is there" if digests[other[0]] else "which is gone"
             more = f" and {len(other) - 1} more" * (len(other) > 1)
-            report.wrong.append(f"{relative(path)}: {what} {other[0]}{more} {end}; restore that, or {again(record)}")
+            what = f"another {other[0]}{more} than there is now" if digests[other[0]] else f"{other[0]}{more}, which is gone"
+            report.wrong.append(f"{relative(path)}: was made from {what}; restore that, or {again(record)}")
         elif new := _newcomers(record["inputs"]):
             more = f" and {len(new) - 1} more" * (len(new) > 1)
             report.aged.append(f"{relative(path)}: {new[0]}{more} came since; {again(record)}")

@@ -133,7 +133,8 @@ def exchanged_table_captions(tree: Tree) -> tuple[str, ...]:
 @lie
 def rewritten_caption(tree: Tree) -> tuple[str, ...]:
     """A caption claims the opposite, and nothing was computed for it."""
-    tree.replace("notebooks/12_metrics.ipynb", "KID does not.**", "so does KID.**")
+    caption = json.dumps(tree.record("fig-metrics-few")["caption"], ensure_ascii=False)
+    tree.replace("notebooks/12_metrics.ipynb", caption, f'{caption[:-1]} So it is for KID."')
     return "notebooks/12_metrics.ipynb", "fig-metrics-few", "caption"
 
 
@@ -159,7 +160,7 @@ def another_chapter_claims_it(tree: Tree) -> tuple[str, ...]:
 @lie
 def typed_number(tree: Tree) -> tuple[str, ...]:
     """A measured number is typed into the text of a chapter."""
-    tree.replace("notebooks/13_results.ipynb", "Read {numref}`tab-results-means`", "IPL reaches an FID of 31. Read {numref}`tab-results-means`")
+    tree.replace("notebooks/13_results.ipynb", "{numref}`tab-results-means`", "an FID of 31, see {numref}`tab-results-means`,")
     return "notebooks/13_results.ipynb", "FID of 31"
 
 
@@ -173,7 +174,8 @@ def typed_count(tree: Tree) -> tuple[str, ...]:
 @lie
 def typed_number_in_a_caption(tree: Tree) -> tuple[str, ...]:
     """A measured number is typed into the caption of a figure, as a formula."""
-    tree.replace("notebooks/02_latent_spaces.ipynb", "**Less truncation, more kinds of people.**", "**Less truncation, more kinds of people**, by $12.7$ at most.")
+    caption = json.dumps(tree.record("fig-latent-spread")["caption"], ensure_ascii=False)
+    tree.replace("notebooks/02_latent_spaces.ipynb", caption, f'{caption[:-1]} It is $12.7$ at most."')
     return "notebooks/02_latent_spaces.ipynb", "12.7"
 
 
@@ -288,8 +290,10 @@ def other_output(tree: Tree) -> tuple[str, ...]:
     """An executed chapter shows another picture than the one on disk."""
     tree.recompute("02_latent_spaces")
     chapter = f"{RUN}/notebooks/02_latent_spaces.ipynb"
-    outputs = [name for name in ("fig-latent-ways", "fig-latent-mixing")]
-    tree.write(chapter, tree.read(chapter).replace(outputs[0], "?").replace(outputs[1], outputs[0]).replace("?", outputs[1]))
+    content = json.loads(tree.read(chapter))
+    shown = [output for cell in content["cells"] for output in cell.get("outputs", []) if output["data"]["text/plain"] in ("fig-latent-ways", "fig-latent-mixing")]
+    shown[0]["data"], shown[1]["data"] = (shown[k]["data"] | {"text/plain": shown[1 - k]["data"]["text/plain"]} for k in (1, 0))
+    tree.write(chapter, json.dumps(content))
     return chapter, "fig-latent-ways"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from iplkit.checks.tables import read_markdown
 from iplkit.files import sha256
-from iplkit.sources import code_cells, names_written, read_notebook
+from iplkit.sources import names_written, read_notebook
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COPIED = ("figures", "notebooks", "book", "README.md", "README_zh-cn.md", "_toc.yml", "_config.yml")
@@ -91,7 +91,7 @@ class Tree:
                 run = json.loads(self.read(f"figures/{name}.run.json"))
                 run["code"] = {file: sha256(self.path(file))[:16] for file in run["code"] if self.path(file).is_file()}
                 self.write(f"{RUN}/figures/{name}.run.json", json.dumps(run))
-            self.write(f"{RUN}/notebooks/{chapter}.ipynb", self._executed(notebook))
+            self.write(f"{RUN}/notebooks/{chapter}.ipynb", self._executed(notebook, names))
 
     def build(self, page: str, *tables: str) -> None:
         """Lay down a built page that shows some tables, as a reader would get it."""
@@ -111,14 +111,13 @@ class Tree:
         if path not in self._before:
             self._before[path] = path.read_bytes() if path.is_file() else None
 
-    def _executed(self, notebook: Path) -> str:
+    def _executed(self, notebook: Path, names: tuple[str, ...]) -> str:
         """The chapter with the stored figures as outputs, which is what `iplkit.records.Shown` puts there."""
         content = read_notebook(notebook)
-        cells = {cell["id"]: cell for cell in code_cells(notebook)}
-        for cell in content["cells"]:
-            names = [name for name in names_written(notebook) if cell["id"] in cells and f'"{name}"' in cell["source"]]
-            files = [file for name in names for ending in MIMES if (file := self.path(f"figures/{name}{ending}")).is_file()]
-            cell.update({"outputs": [self._output(file) for file in files]} if cell["cell_type"] == "code" else {})
+        for cell in (cell for cell in content["cells"] if cell["cell_type"] == "code"):
+            saved = [name for name in names if f'"{name}"' in cell["source"]]
+            files = [file for name in saved for ending in MIMES if (file := self.path(f"figures/{name}{ending}")).is_file()]
+            cell["outputs"] = [self._output(file) for file in files]
         return json.dumps(content)
 
     @staticmethod
