@@ -161,12 +161,13 @@ def _follow(command: list[str], progress: Progress, patience: float) -> int:
                 time.sleep(TICK)
             progress.look()
         except BaseException:
-            process.send_signal(signal.SIGINT)
             try:
+                process.send_signal(signal.SIGINT)
                 process.wait(patience)
             except subprocess.TimeoutExpired:
                 pass
-            leftovers.end_processes()
+            finally:
+                leftovers.end_processes()
             raise
         finally:
             progress.close()
