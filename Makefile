@@ -7,7 +7,7 @@
 #   TORCH_INDEX=URL          take torch and torchvision from this package index, for example one with CPU-only wheels
 #   LOCK=                    do not hold the versions of requirements.txt
 #   TIER=smoke|laptop|full   how much the notebooks compute (default laptop)
-#   JOBS=2                   notebooks at a time (default: as many as there are cores)
+#   JOBS=2                   steps at a time (default: as many as there are cores)
 #   CHROME=/path/to/chrome   the browser that prints the PDF (default: the first one found)
 
 SHELL := /bin/sh
@@ -32,7 +32,8 @@ BOOK := _build/stage/_build/html/index.html
 .PHONY: help install test thesis book pdf serve browse verify models bench clean
 
 help:
-	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores'
+	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores;'
+	@echo '              only what changed since the last time                         again, seconds'
 	@echo 'make test     run the tests                                                 less than 10 minutes'
 	@echo 'make serve    show the built book on http://127.0.0.1:$(PORT)'
 	@echo 'make browse   check every built page in a browser, and keep its picture       minutes'
@@ -77,7 +78,7 @@ test: $(READY)
 	$(PY) -m pytest -q
 
 thesis: $(READY)
-	@echo 'Running the notebooks and building the book ($(TIER) tier), on two cores:' \
+	@echo 'Running what is out of date of notebooks and book ($(TIER) tier); all of it, on two cores:' \
 	  $(if $(filter smoke,$(TIER)),'about 3 minutes.',$(if $(filter full,$(TIER)),'hours.','at most 10 minutes.'))
 	@$(IPLKIT) regenerate --tier $(TIER) $(if $(JOBS),-j $(JOBS))
 	@echo 'Open $(BOOK) in a browser, or run: make serve'

@@ -144,7 +144,7 @@ def sweep(plans: tuple[str, ...], tier: str, methods: tuple[str, ...], targets: 
 @click.option("-j", "--jobs", "workers", type=click.IntRange(min=1), help="Steps at a time.  [default: cores, or what the cluster's profile says]")
 @click.option("-f", "--force", is_flag=True, help="Run again what is up to date, too.")
 @click.option("--keep", is_flag=True, help="Then copy the figures, tables and records into figures/.")
-@click.option("--workflow-profile", "cluster", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A Snakemake profile that says where steps run: profiles/slurm or profiles/kubernetes.")
+@click.option("--workflow-profile", "cluster", type=click.Path(path_type=Path), metavar="FOLDER", help="A Snakemake profile that says where steps run: profiles/slurm or profiles/kubernetes.")
 @dry_run_option
 def regenerate(
     names: tuple[str, ...], tier: str, profile: str, workers: int | None, force: bool, keep: bool, cluster: Path | None, dry_run: bool

@@ -34,7 +34,7 @@ class Progress:
         known = _read(self.memory)
         self.expected = {job.name: known.get(job.name) or QUICK[tier] * printed_seconds(job) for job in todo}
         self.begun, self.seconds, self.failed = {}, {}, []
-        self.live = sys.stdout.isatty()
+        self.live, self.shown = sys.stdout.isatty(), ""
         for job in todo:
             path = paths.root() / job.state
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,6 +93,9 @@ class Progress:
         click.echo(text)
 
     def _show(self, text: str) -> None:
+        if text == self.shown:
+            return
+        self.shown = text
         click.echo("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1], nl=False)
 
 

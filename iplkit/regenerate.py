@@ -11,9 +11,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
+import yaml
 
 from iplkit import leftovers, paths
 from iplkit.errors import UserError, full_disk_sentence
@@ -72,6 +74,7 @@ def regenerate(
             return 0.0
         _check_weights(todo, profile)
         _check_disk(tier)
+        _check_cluster(cluster)
         workers = workers or (os.cpu_count() or 1 if cluster is None else None)
         targets = select(table, names) if names else []
         progress = Progress(todo, workers or len(todo), tier, profile)
@@ -128,6 +131,17 @@ def _check_disk(tier: str) -> None:
         raise UserError(f"the disk needs {FREE[tier] / 1e6:.0f} MB of free space for this tier; it has {free / 1e6:.0f} MB, so nothing was begun")
 
 
+def _check_cluster(folder: Path | None) -> None:
+    if folder is None:
+        return
+    if not (folder / "config.yaml").is_file():
+        known = sorted(path.parent.relative_to(paths.root()).as_posix() for path in paths.root().glob("profiles/*/config.yaml"))
+        raise UserError(f"--workflow-profile needs a folder with a config.yaml; {folder} is none, but {', '.join(known) or 'there is none here'}")
+    executor = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")).get("executor", "local")
+    if executor != "local" and find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}") is None:
+        raise UserError(f"{folder} needs the package snakemake-executor-plugin-{executor}; install it with: pip install -c requirements.txt -e '.[cluster]'")
+
+
 def _snakemake(targets: Sequence[Job], tier: str, profile: str, force: bool, *more: str) -> list[str]:
     command = [sys.executable, "-m", "snakemake", *more, "--snakefile", str(paths.root() / "Snakefile"), "--directory", str(paths.root())]
     command += ["--nolock", "--rerun-incomplete", "--config", f"tier={tier}", f"profile={profile}"]
@@ -138,7 +152,7 @@ def _snakemake(targets: Sequence[Job], tier: str, profile: str, force: bool, *mo
 
 def _follow(command: list[str], progress: Progress, patience: float) -> int:
     """Run Snakemake, its own words in a file; if we are stopped, so is all that it started. Returns its exit code."""
-    with open(_snakemake_log(), "w") as log, _stopping() , subprocess.Popen(
+    with open(_snakemake_log(), "w") as log, _stopping(), subprocess.Popen(
         command, cwd=paths.root(), env=environment() | leftovers.mark(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
     ) as process:  # fmt: skip
         try:
@@ -147,12 +161,13 @@ def _follow(command: list[str], progress: Progress, patience: float) -> int:
                 time.sleep(TICK)
             progress.look()
         except BaseException:
-            process.send_signal(signal.SIGINT)
             try:
+                process.send_signal(signal.SIGINT)
                 process.wait(patience)
             except subprocess.TimeoutExpired:
                 pass
-            leftovers.end_processes()
+            finally:
+                leftovers.end_processes()
             raise
         finally:
             progress.close()
@@ -161,12 +176,13 @@ def _follow(command: list[str], progress: Progress, patience: float) -> int:
 
 @contextmanager
 def _stopping() -> Iterator[None]:
-    """SIGTERM is taken as Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM is taken as Ctrl-C, and Ctrl-C is heard even where a shell started us in the background."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _changed_meanwhile(progress: Progress) -> dict[str, list[str]]:

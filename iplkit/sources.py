@@ -56,7 +56,7 @@ def read_source(notebook: Path) -> Source:
         UserError: if it is missing or not a notebook, if its code cannot be parsed, or if a name is not a literal.
     """
     tree = _parse(notebook)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in _walk(tree) if isinstance(node, ast.Call)]
 
     def literals(function: str, positions: tuple[int, ...]) -> list[tuple[str, ...]]:
         found = [call for call in calls if _called(call) == function]
@@ -80,7 +80,7 @@ def names_written(notebook: Path) -> tuple[str, ...]:
     Raises:
         UserError: as `read_source`.
     """
-    calls = [node for node in ast.walk(_parse(notebook)) if isinstance(node, ast.Call)]
+    calls = [node for node in _walk(_parse(notebook)) if isinstance(node, ast.Call)]
     found = [_literals(call, (1,), f, notebook) for f in ("save_figure", "save_table") for call in calls if _called(call) == f]
     return tuple(dict.fromkeys(name for (name,) in found))
 
@@ -181,13 +181,19 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def _walk(tree: ast.Module) -> list[ast.AST]:
+    """All nodes; several functions look through the same tree."""
+    return list(ast.walk(tree))
+
+
 def _texts(tree: ast.Module) -> set[str]:
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {node.value for node in _walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _dynamic_imports(tree: ast.Module) -> set[str]:
     """Modules that the code imports by a string: ``"iplkit.nets.judge:load_judge"``, or a folder, ``f"iplkit.x.{name}"``."""
-    words = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
+    words = {node.attr if isinstance(node, ast.Attribute) else node.id for node in _walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
     if "import_module" not in words:
         return set()
     names = {match[0] for text in _texts(tree) if (match := re.match(r"iplkit(\.\w+)+\.?", text))}
@@ -199,7 +205,7 @@ def _dynamic_imports(tree: ast.Module) -> set[str]:
 def _imports(tree: ast.Module, package: str) -> set[str]:
     """Names of modules of ours that the code imports, also inside functions."""
     names = set()
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -314,6 +315,16 @@ def test_a_disk_that_fills_up_is_one_sentence_and_leaves_no_figure(book, monkeyp
     assert result.exit_code == 2
     assert result.stderr == "Error: the disk needs free space to write a.ipynb; it is full, and nothing half-written was left\n"
     assert list(record.parent.iterdir()) == []
+
+
+def test_a_place_to_run_that_is_not_there_is_answered_with_the_known_ones(book):
+    folder = book(a=PLAIN)
+    (folder / "profiles").symlink_to(small_book.REPOSITORY / "profiles")
+    with pytest.raises(UserError, match="profiles/mars is none, but profiles/kubernetes, profiles/slurm"):
+        regenerate._check_cluster(Path("profiles/mars"))
+    (folder / "config.yaml").write_text("executor: of-another-planet")
+    with pytest.raises(UserError, match=r"the package snakemake-executor-plugin-of-another-planet; install it with: pip"):
+        regenerate._check_cluster(Path("."))
 
 
 def test_code_that_is_edited_while_a_step_runs_makes_it_run_again(book):
