@@ -1,11 +1,12 @@
 """Does everything that is printed agree with what made it?
 
 *Wrong* is a record that disagrees with its figure or table, with the text, with what readers see, or with a
-recomputation. *Aged* is a record whose code or weights changed since, and which nobody has computed again: a reason to
+recomputation; or a model card that is not the one that was shipped. *Aged* is a record whose code or weights changed since, and which nobody has computed again: a reason to
 run it again, not an error.
 """
 
 from iplkit import paths
+from iplkit.checks.cards import check_cards
 from iplkit.checks.pages import check_chapters, check_pages
 from iplkit.checks.recomputed import check_age, check_recomputed
 from iplkit.checks.report import Report, relative
@@ -23,6 +24,7 @@ def verify() -> Report:
     records = read_records(figures, report)
     check_products(figures, report)
     check_inputs(records, report)
+    check_cards(report)
     _check_cells(report)
     confirmed = check_recomputed(records, report)
     pages = page_paths()

@@ -72,7 +72,7 @@ def check_inputs(records: dict[Path, dict], report: Report) -> None:
         files = {name: digest for name, digest in record["inputs"].items() if _is_file_of_ours(name, shipped)}
         for name in files:
             if name not in digests:
-                digests[name] = _digest(f"{root}/{name}")
+                digests[name] = digest_of(f"{root}/{name}")
         if other := [name for name, digest in files.items() if digests[name] != digest]:
             more = f" and {len(other) - 1} more" * (len(other) > 1)
             what = f"another {other[0]}{more} than there is now" if digests[other[0]] else f"{other[0]}{more}, which is gone"
@@ -104,7 +104,7 @@ def changed_since(record: dict, run: Path) -> list[str]:
     """Code and shipped weights that are not what a record was made with."""
     code = json.loads(run.read_text(encoding="utf-8")).get("code", {}) if run.is_file() else {}
     shipped, root = shipped_hashes(), paths.root()
-    changed = [name for name, digest in code.items() if _digest(f"{root}/{name}")[:16] != digest]
+    changed = [name for name, digest in code.items() if digest_of(f"{root}/{name}")[:16] != digest]
     return changed + [name for name, digest in record["inputs"].items() if name in shipped and shipped[name] != digest]
 
 
@@ -126,15 +126,15 @@ def _seal(run: Path) -> str:
         return ""
 
 
-def _digest(path: str) -> str:
+def digest_of(path: str | Path) -> str:
     """The hash of a file, or nothing; the same file is read once as long as it stays the same."""
     try:
         about = os.stat(path)
-        return _digest_of(path, about.st_mtime_ns, about.st_size)
+        return _digest_at(str(path), about.st_mtime_ns, about.st_size)
     except OSError:
         return ""
 
 
 @cache
-def _digest_of(path: str, changed_at: int, size: int) -> str:
+def _digest_at(path: str, changed_at: int, size: int) -> str:
     return sha256(path)

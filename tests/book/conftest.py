@@ -1,11 +1,14 @@
-"""The book in small, served, and a browser."""
+"""The book in small, served, and a browser; its extensions are imported as Sphinx imports them, by their file's name."""
 
+import sys
 import tempfile
 from pathlib import Path
 
 import browser
 import page_checks
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book" / "_ext"))
 
 
 @pytest.fixture(scope="session")

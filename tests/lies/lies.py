@@ -255,6 +255,14 @@ def exchanged_parts(tree: Tree) -> tuple[str, ...]:
 
 
 @lie
+def better_card(tree: Tree) -> tuple[str, ...]:
+    """A score on a model's card is changed."""
+    name = "iplkit/shipped/cards/judge.json"
+    tree.write(name, other_digit(tree.read(name), '"kinds accuracy, photo"'))
+    return name, "not the file that was shipped"
+
+
+@lie
 def record_deleted(tree: Tree) -> tuple[str, ...]:
     """The record of a figure is deleted."""
     tree.remove("figures/fig-latent-ways.json")

@@ -10,14 +10,15 @@ from iplkit.files import sha256
 from iplkit.sources import names_written, read_notebook
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-COPIED = ("figures", "notebooks", "book", "README.md", "README_zh-cn.md", "_toc.yml", "_config.yml")
-LINKED = ("iplkit", "bench")  # verify reads these and nobody lies in them
+COPIED = ("figures", "notebooks", "book", "iplkit/shipped/cards", "README.md", "README_zh-cn.md", "_toc.yml", "_config.yml")
+LINKED = ("bench", *(f"iplkit/{path.name}" for path in (REPOSITORY / "iplkit").iterdir() if path.name != "shipped"))
+LINKED += tuple(f"iplkit/shipped/{path.name}" for path in (REPOSITORY / "iplkit" / "shipped").iterdir() if path.name != "cards")
 RUN = "_build/run/world-laptop"
 MIMES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
 class Tree:
-    """A copy of figures, pages and notebooks; every change can be taken back.
+    """A copy of figures, pages, notebooks and cards, around the real code and weights; every change can be taken back.
 
     Args:
         root: where the copy goes; the folder must not exist.
@@ -29,6 +30,7 @@ class Tree:
         root.mkdir(parents=True)
         for name in COPIED:
             source = REPOSITORY / name
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
                 shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
             else:
