@@ -85,6 +85,8 @@ def for_paper(chapter: Chapter, known: dict[str, str], code: bool, sure: bool) -
         _unfold(folded)
     for margin in article.select("aside.margin"):
         margin.name = "div"
+    for meaning in article.select("dl.glossary > dd"):
+        _hold_entry(meaning)
     for text in article.select("p"):
         if words(text).endswith(":"):
             text["class"] = [*text.get("class", []), "leads"]  # to what follows
@@ -152,6 +154,16 @@ def _unfold(folded: Tag) -> None:
     if folded.summary is not None:
         folded.summary["class"] = "unfolded"
         folded.summary.name = "p"
+
+
+def _hold_entry(meaning: Tag) -> None:
+    """Keep the names of an entry and its meaning on one page."""
+    names = []
+    while (name := (names[-1] if names else meaning).find_previous_sibling()) is not None and name.name == "dt":
+        names.append(name)
+    entry = meaning.wrap(fragment('<div class="entry"></div>'))
+    for name in names:
+        entry.insert(0, name.extract())
 
 
 def _hold_punctuation(formula: Tag) -> None:

@@ -89,6 +89,11 @@ def test_folded_text_is_unfolded_and_an_empty_section_is_gone():
     assert article.select_one("p.unfolded").text == "All" and "Words" in article.text and "List" not in article.text
 
 
+def test_the_names_of_a_term_stay_with_its_meaning():
+    article = on_paper('<dl class="glossary"><dt>a</dt><dt>b</dt><dd>ab</dd><dt>c</dt><dd>cc</dd></dl>')
+    assert [entry.text for entry in article.select("dl > .entry")] == ["abab", "ccc"] and len(article.dl.find_all(recursive=False)) == 2
+
+
 def test_a_comma_stays_on_the_line_of_its_formula():
     article = on_paper('<p>Let <span class="math">\\(x\\)</span>, then <span class="math">\\(y\\)</span> go</p>')
     assert [box.text for box in article.select(".tight")] == ["\\(x\\),"] and article.p.text == "Let \\(x\\), then \\(y\\) go"
