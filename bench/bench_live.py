@@ -117,7 +117,7 @@ def measure() -> tuple[list, dict, dict]:
     asked = {"frames before the model": STRIP_BYTES / 1e6, "first picture, compressed": 10, "a further domain": 1.5}
     rows = [row(name, value, "MB", asked.get(name)) for name, value in mb.items()]
     rows += [row(f"largest difference from torch, {COMPARED} pictures", levels, "of 255 levels", 2), row("requests to other hosts", outside, "", 0)]
-    rows += [row(f"{name}{' slider' if name.startswith('drag') else ', the whole picture'}, drawn at {sides[name]} px", value, "ms", 16 if name.startswith("drag") else 33) for name, value in ms.items()]
+    rows += [row(f"{'a step of the ' + name[5:] + ' slider' if name.startswith('drag') else name + ', the whole picture'}, drawn at {sides[name]} px", value, "ms", 16 if name.startswith("drag") else 33) for name, value in ms.items()]
     return rows, {"MB": mb, "ms": ms, "levels from torch": levels, "pictures compared": COMPARED}, sides
 
 

@@ -123,7 +123,7 @@ class Filmstrip:
                 f'background:var(--sprite) -{x * width}px -{y * height}px/{size}"></div><figcaption>{html.escape(label)}</figcaption></figure>'
                 for label, (x, y) in zip(part.labels, part.at, strict=True)
             )
-            found.append((f"<p>{html.escape(part.title)}</p>" if part.title else "") + f"<div>{cells}</div>")
+            found.append((f'<p style="text-align:left">{html.escape(part.title)}</p>' if part.title else "") + f'<div style="text-align:left">{cells}</div>')
         return "".join(found)
 
 

@@ -186,11 +186,11 @@ class Controls:
                 values = stops if getattr(start, knob.name) in stops else (getattr(start, knob.name), *stops)
                 found[knob.label] = [(f"{knob.label} {value:g}", replace(start, **{knob.name: value})) for value in values]
         for name, label in self.domains.items():
-            found[label] = [(f"{label}, share {value:g}", replace(start, domain=name, share=value) if value else start) for value in self.share.stops]
+            found[label] = [(f"share {value:g}", replace(start, domain=name, share=value) if value else start) for value in self.share.stops]
         for direction in self.known.directions:
-            title = direction.replace("_", " ")
             settings = [(place, value) for place in self.groups for value in self.strength.stops]
-            found[title] = [(f"{title}, {place} rows {_signed(value)}", replace(start, moves=self.moves({direction: {place: value}}))) for place, value in settings]
+            frames = [(f"{place} rows {_signed(value)}", replace(start, moves=self.moves({direction: {place: value}}))) for place, value in settings]
+            found[direction.replace("_", " ")] = frames
         return found
 
 

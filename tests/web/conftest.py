@@ -56,11 +56,17 @@ def live(shipped, controls, directions):
     return Live(controls, shipped, directions, {name: zoo.adapted(name) for name in controls.domains})
 
 
+@pytest.fixture(scope="session")
+def frames(live):
+    """What a page shows before the model is started."""
+    return live.page("A <portrait>.")
+
+
 HEAD = '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Live</title><link rel="icon" href="data:,">'
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, exported, live):
+def site(tmp_path_factory, exported, frames):
     """A page as the book has it, without the book."""
     folder = tmp_path_factory.mktemp("site")
     scripts = folder / "_static" / "live"
@@ -69,7 +75,7 @@ def site(tmp_path_factory, exported, live):
     (scripts / "inline.js").write_bytes(inline_script({p.relative_to(scripts).as_posix(): p for p in scripts.rglob("*") if p.is_file()}))
     (folder / "notebooks").mkdir()
     links = '<link rel="stylesheet" href="../_static/book.css"><script src="../_static/live/start.js?v=1"></script>'
-    (folder / "notebooks" / "page.html").write_text(f'{HEAD}{links}<body class="bd-article">{live.page("A portrait.")._repr_html_()}')
+    (folder / "notebooks" / "page.html").write_text(f'{HEAD}{links}<body class="bd-article">{frames._repr_html_()}')
     return folder
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import ipywidgets
 import nbformat
@@ -16,7 +17,7 @@ from iplkit.edit.edits import Move, read_edit, write_edit
 from iplkit.errors import UserError
 from iplkit.images import to_uint8
 from iplkit.web.controls import Controls
-from iplkit.web.notebook import Live, Panel
+from iplkit.web.notebook import Live, LivePage, Panel
 
 NAME = zoo.adapted_names()[0]
 
@@ -79,25 +80,25 @@ def test_a_seed_draws_the_person_that_the_generator_makes_of_it(live, shipped, c
     assert int((to_uint8(live.draw(controls.start())).int() - to_uint8(theirs).int()).abs().max()) <= 1
 
 
-def test_the_page_holds_frames_an_offer_and_words_for_readers_without_scripts(live, controls):
-    text = live.show(False, "A <portrait>.")._repr_html_()
+def test_the_page_holds_frames_an_offer_and_words_for_readers_without_scripts(frames):
+    text = frames._repr_html_()
     assert "live-offer" in text and "A &lt;portrait&gt;." in text
     assert "Scripts are not allowed here" in re.findall(r"<noscript>(.*?)</noscript>", text)[-1]
     assert "<script" not in text and "http" not in text
     assert len(text) < 500_000
 
 
-def test_an_added_group_of_rows_shows_in_the_widgets_and_in_the_frames(live, shipped, controls, directions):
-    added = Controls(controls.known, more_groups={"eyes": (2, 3)}, seed=controls.seed, second=controls.second)
-    again = Live(added, shipped, directions, live.adapted)
-    assert "eyes 2–3" in found(Panel(again, 1).box) and "eyes 2–3" not in found(Panel(live, 1).box)
-    assert "one, eyes rows +2" in again.page("x")._repr_html_() and "eyes" not in live.page("x")._repr_html_()
+def test_an_added_group_of_rows_shows_in_the_widgets_and_in_the_frames(live, shipped, controls, directions, frames):
+    added = Controls(replace(controls.known, directions=("one",)), more_groups={"eyes": (2, 3)}, seed=controls.seed, second=controls.second)
+    again = Live(added, shipped, directions[:1], live.adapted)
+    assert "eyes 2–3" in found(again.show(True, "x").box) and "eyes 2–3" not in found(Panel(live, 1).box)
+    assert "eyes rows +2" in again.show(False, "x")._repr_html_() and "eyes" not in frames._repr_html_()
 
 
-def test_more_frames_than_a_page_may_have_are_refused(live, monkeypatch):
+def test_more_frames_than_a_page_may_have_are_refused(frames, monkeypatch):
     monkeypatch.setattr("iplkit.web.notebook.STRIP_BYTES", 10_000)
     with pytest.raises(UserError, match="give the sliders fewer stops"):
-        live.page("x")
+        LivePage(frames.strip, "x")
 
 
 def test_directions_that_are_not_there_are_refused(shipped, controls):

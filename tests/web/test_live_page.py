@@ -205,7 +205,7 @@ def test_an_added_group_of_rows_and_an_added_number_show_on_the_page(page, contr
 
 def test_every_control_has_a_name_for_readers_who_do_not_see_it(page):
     assert page.run("[...document.querySelectorAll('.live-panel :is(input:not([hidden]), select)')].every(e => e.labels.length === 1)")
-    assert page.run("document.querySelector('.live canvas').getAttribute('aria-label')") == "A portrait."
+    assert page.run("document.querySelector('.live canvas').getAttribute('aria-label')") == "A <portrait>."
 
 
 def test_nothing_was_asked_of_another_host_and_nobody_complained(page):

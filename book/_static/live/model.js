@@ -14,31 +14,39 @@ export class Model {
     const model = new Model(read, definition, readSafetensors(weights).tensors, readSafetensors(latents).tensors);
     for (const [index, block] of definition.blocks.entries()) {
       const session = await ort.InferenceSession.create(graphs[index], { executionProviders: ["wasm"] });
-      model.blocks.push({ ...block, session, weights: session.inputNames.filter((name) => name in model.source), ws: null, outputs: null, ms: 0 });
+      model.blocks.push({ ...block, session, weights: session.inputNames.filter((name) => name in model.source), ws: null, mixed: null, now: null, outputs: null, ms: 0 });
     }
     return model;
   }
 
   constructor(read, definition, source, latents) {
-    Object.assign(this, { read, definition, source, latents, blocks: [], differences: {}, mixed: "" });
-    this.now = {};
-    for (const [name, { shape, data }] of Object.entries(source)) this.now[name] = new ort.Tensor("float32", data, shape);
+    Object.assign(this, { read, definition, source, latents, blocks: [], differences: {}, domain: "", share: 0 });
   }
 
-  /** Blend: 0 the source's weights, 1 those of the domain. The difference is fetched once. */
+  /** Which weights the next picture has: share 0 the source's, 1 those of the domain, whose difference is fetched once. */
   async setDomain(name, share) {
-    const wanted = name && share ? `${name} ${share}` : "";
-    if (wanted === this.mixed) return;
-    if (name && !this.differences[name]) {
+    if (name && share && !this.differences[name]) {
       const shapes = Object.fromEntries(Object.entries(this.source).map(([key, tensor]) => [key, tensor.shape]));
       this.differences[name] = await readDifference(await this.read(`data/${name}.safetensors`), shapes);
     }
-    for (const [key, { shape, data }] of Object.entries(this.source)) {
-      const added = wanted && this.differences[name][key];
-      this.now[key] = new ort.Tensor("float32", added ? blend(data, added, share) : data, shape);
+    Object.assign(this, name && share ? { domain: name, share } : { domain: "", share: 0 });
+  }
+
+  /** The weights of one graph as they are wanted now; they are blended only when the graph is run. */
+  weightsOf(block) {
+    if (block.mixed === this.mixed) return block.now;
+    block.now = {};
+    for (const name of block.weights) {
+      const { shape, data } = this.source[name];
+      const added = this.domain && this.differences[this.domain][name];
+      block.now[name] = new ort.Tensor("float32", added ? blend(data, added, this.share) : data, shape);
     }
-    this.mixed = wanted;
-    for (const block of this.blocks) block.ws = null;
+    block.mixed = this.mixed;
+    return block.now;
+  }
+
+  get mixed() {
+    return `${this.domain} ${this.share}`;
   }
 
   /**
@@ -49,19 +57,18 @@ export class Model {
     const begun = performance.now();
     const width = this.definition.w_dim;
     const mine = this.blocks.map(({ rows }) => ws.slice(rows[0] * width, (rows[0] + rows.length) * width));
-    const stale = this.blocks.findIndex((block, k) => !same(block.ws, mine[k]));
+    const stale = this.blocks.findIndex((block, k) => block.mixed !== this.mixed || !same(block.ws, mine[k]));
     const last = this.lastWithin(stale, limit);
     const ran = [];
     let x = null, image = null;
     for (const [k, block] of this.blocks.slice(0, last + 1).entries()) {
       if (stale >= 0 && k >= stale) {
         const start = performance.now();
-        const feeds = { ws: new ort.Tensor("float32", mine[k], [1, block.rows.length, width]) };
+        const feeds = { ...this.weightsOf(block), ws: new ort.Tensor("float32", mine[k], [1, block.rows.length, width]) };
         if (x) Object.assign(feeds, { x, image });
-        for (const name of block.weights) feeds[name] = this.now[name];
         block.outputs = await block.session.run(feeds);
         block.ws = mine[k];
-        block.ms = block.ms ? 0.8 * block.ms + 0.2 * (performance.now() - start) : performance.now() - start;
+        block.ms = expect(block.ms, performance.now() - start);
         ran.push(block.size);
       }
       ({ x_out: x, image_out: image } = block.outputs);
@@ -79,6 +86,11 @@ export class Model {
     while (last > stale && expected > limit) expected -= this.blocks[last--].ms;
     return last;
   }
+}
+
+/** What the next run will take: believe a fast one at once and slow ones slowly, since other programs only add time. */
+function expect(before, now) {
+  return before && now > before ? 0.9 * before + 0.1 * now : now;
 }
 
 function blend(before, added, share) {
