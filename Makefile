@@ -68,7 +68,7 @@ $(READY): pyproject.toml requirements.txt
 	fi
 	@echo 'Installing the requirements into .venv: 5 to 15 minutes, up to 7 GB with the default torch.'
 	@$(if $(TORCH_INDEX),$(PY) -m pip install -qq --disable-pip-version-check --no-deps --index-url $(TORCH_INDEX) torch torchvision)
-	@$(PY) -m pip install -qq --disable-pip-version-check $(if $(LOCK),-c $(LOCK)) -e '.[book,test]'
+	@$(PY) -m pip install -qq --disable-pip-version-check $(if $(LOCK),-c $(LOCK)) -e '.[book,test,lab]'
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps $(AXE)
 	@touch $@
 	@echo 'Installed.'

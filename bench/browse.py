@@ -40,7 +40,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, browser.serve(folder) as address:
         page = browser.Page(browser.find(), Path(profile))
         try:
-            for name in names:
+            for number, name in enumerate(names, 1):
+                print(f"[{number:2}/{len(names)}] {name}", flush=True)
                 for look in LOOKS:
                     findings += page_checks.check(page, address, name, look, script, keys=look is not DARK)
                     seen.checks(page)

@@ -48,7 +48,7 @@ def make(folder: Path, notebooks: dict[str, str]) -> Path:
     (folder / "iplkit").symlink_to(REPOSITORY / "iplkit")
     for name in ("Snakefile", "_config.yml"):
         shutil.copyfile(REPOSITORY / name, folder / name)
-    for name in ("_ext", "_static"):
+    for name in ("_ext", "_static", "_templates"):
         shutil.copytree(REPOSITORY / "book" / name, folder / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(REPOSITORY / "book" / "references.bib", folder / "book" / "references.bib")
     (folder / "book" / "intro.md").write_text("# Intro\n\nWords and $\\z$.\n")

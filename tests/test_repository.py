@@ -60,11 +60,25 @@ def test_a_notebook_is_committed_clean(path):
     notebook = json.loads(path.read_text())
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert not any(cell["outputs"] or cell["execution_count"] for cell in code), "outputs are committed"
-    assert all(cell.get("id") for cell in notebook["cells"]), "cells need stable ids"
+    ids = [cell.get("id") for cell in notebook["cells"]]
+    assert all(ids) and len(set(ids)) == len(ids), "cells need stable ids"
     (parameters,) = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     lines = [line for line in "".join(parameters["source"]).splitlines() if line.strip()]
     for line, name in zip(lines, PARAMETERS, strict=True):
         assert re.match(rf'{name}(: str)? = "[\w-]*"  # \w', line), "parameters are commented literals"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_read_without_the_book(path):
+    """The book knows its macros from _config.yml; elsewhere the second cell defines them, and the book leaves that cell out."""
+    macros = yaml.safe_load((REPOSITORY / "_config.yml").read_text())["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
+    first, own, *rest = json.loads(path.read_text())["cells"]
+    assert own["id"] == "without-the-book" and own["metadata"]["tags"] == ["remove-cell"]
+    text = "\n".join("".join(cell["source"]) for cell in (first, *rest) if cell["cell_type"] == "markdown")
+    used = [name for name in macros if re.search(rf"\\{name}(?![A-Za-z])", text)]
+    wanted = "".join(f"\\def\\{name}{{{macros[name]}}}" for name in used)
+    defined = re.match(r"(?:\$(.*?)\$)?Read without the book", "".join(own["source"]))[1] or ""
+    assert defined == wanted, f"the cell {own['id']} should begin with ${wanted}$"
 
 
 def test_nothing_in_git_is_large_or_built_or_belongs_to_one_machine():

@@ -3,7 +3,7 @@
   "use strict";
   const BOXES = "figure, .cell_output, .output, .pst-scrollable-table-container, pre, div.math";
 
-  function look(box) {
+  function look(box, number) {
     const wide = box.scrollWidth > box.clientWidth + 1 && /auto|scroll/.test(getComputedStyle(box).overflowX);
     if (wide === box.hasAttribute("data-scrolls")) return;
     box.toggleAttribute("data-scrolls", wide);
@@ -12,7 +12,7 @@
     if (box.tagName !== "DIV") return;
     if (wide) box.setAttribute("role", "region");
     else box.removeAttribute("role");
-    if (wide) box.setAttribute("aria-label", "scrolls sideways");
+    if (wide) box.setAttribute("aria-label", `box ${number + 1}, scrolls sideways`);
     else box.removeAttribute("aria-label");
   }
 
