@@ -41,7 +41,7 @@ def check_chapters(pages: list[Path], records: dict[Path, dict], report: Report)
 
 def _quote(name: str, key: str, by_name: dict[str, dict]) -> str:
     if name not in by_name:
-        return f"quotes {name}, which has no record in order; name one, or run iplkit regenerate {name} --keep"
+        return f"quotes {name}, which has no record in order; restore that, or correct the name"
     if not isinstance(look_up(by_name[name]["numbers"], key), bool | int | float | str):
         return f"quotes {key} of {name}, which its record does not hold; correct the key, or record the number in {by_name[name]['notebook']}"
     return ""

@@ -35,9 +35,9 @@ def check_built(report: Report) -> None:
         text = page.read_text(encoding="utf-8")
         shown = dict.fromkeys([*_pictures(text, page), *_tables(text)])
         report.checked += bool(shown)
-        for name, same in shown:
-            if not same:
-                report.wrong.append(f"{relative(page)}: shows another {name} than the one that is stored; run iplkit book")
+        if other := [name for name, same in shown if not same]:
+            more = f" and {len(other) - 1} more" * (len(other) > 1)
+            report.wrong.append(f"{relative(page)}: shows another {other[0]}{more} than is stored; run iplkit book")
 
 
 def stored(name: str, ending: str) -> Path:

@@ -42,7 +42,7 @@ def test_a_number_from_nowhere_and_a_number_typed_by_hand_are_wrong(book):
     (book / "book" / "intro.md").write_text("# Intro\n\nWe got {num}`tab-a:IPL.FID`, {num}`tab-a:IPL.KID`, {num}`tab-b:x`, and 12.34 too.\n")
     found = wrong(book)
     assert "book/intro.md: quotes IPL.KID of tab-a, which its record does not hold; correct the key, or record the number in notebooks/00_one.ipynb" in found
-    assert "book/intro.md: quotes tab-b, which has no record in order; name one, or run iplkit regenerate tab-b --keep" in found
+    assert "book/intro.md: quotes tab-b, which has no record in order; restore that, or correct the name" in found
     assert sum("typed by hand" in line and "role given" in line for line in found) == 1 and len(found) == 3
 
 
