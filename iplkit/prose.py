@@ -19,7 +19,7 @@ NOT_PROSE = re.compile(
     r"|<!--.*?-->|\]\([^)]*\)|<https?:[^>]*>|https?://\S+|^\([\w-]+\)=$",  # comment, link target, label
     re.DOTALL | re.MULTILINE,
 )
-NUM_ROLE = re.compile(r"\{num\}`(?P<text>[^`]+)`")
+NUM_ROLE = re.compile(r"(?<!`)\{num\}`(?P<text>[^`]+)`")  # `{num}` in code speaks of the role
 MEASURED = (
     re.compile(r"(?<![\w.,/-])\d+\.\d{2,}(?![\w.])"),  # 0.25, 12.47
     re.compile(r"(?<![\w.,/-])\d+(?:\.\d+)?\s?%"),  # 98 %
