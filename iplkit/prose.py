@@ -24,7 +24,7 @@ NOT_PROSE = re.compile(
     r"|<!--.*?-->|\]\([^)]*\)|<https?:[^>]*>|https?://\S+|^\([\w-]+\)=$|" + REFERENCE,  # comment, link target, label
     re.DOTALL | re.MULTILINE,
 )
-NUM_ROLE = re.compile(r"\{num\}`(?P<text>[^`]+)`")
+NUM_ROLE = re.compile(r"(?<!`)\{num\}`(?P<text>[^`]+)`")  # `{num}` in code speaks of the role
 SCORE = r"\b(?:FID|SIFID|KID|CMMD|AUC|SCS|IS|ID|LPIPS|PPL)\b"
 SCORED_FORMULA = re.compile(rf"\$[^$\n]*{SCORE}[^$\n]*?(?:=|\\approx|\\sim)\s*\d[^$\n]*\$")  # $\mathrm{FID} = 27$
 COUNT = r"(?:\d+|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen)"

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from small_book import REPOSITORY
 
+from iplkit.prose import Page
 from iplkit.sources import read_notebook
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -56,3 +57,8 @@ def test_no_section_is_empty_and_no_heading_comes_twice(notebook):
         assert not (level and following and len(following) <= len(level)), f"{line!r} stands above nothing"
     headings = [line for line in lines if line.startswith("#")]
     assert len(headings) == len(set(headings))
+
+
+def test_a_page_may_speak_of_the_role_of_numbers_without_quoting_one(tmp_path):
+    (tmp_path / "a.md").write_text("Here `{num}` and `{doc}` are roles; {num}`tab-a:b.c|.1f` is a number.")
+    assert Page(tmp_path / "a.md").quoted() == [("tab-a", "b.c")]

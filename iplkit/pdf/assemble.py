@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from PIL import Image
 
 HEADING = re.compile("^h[1-6]$")
-NEEDS_A_SCREEN = "a.headerlink, script, noscript, .toctree-wrapper, details.hide, .live-offer, .sd-summary-state-marker, .cell[class*=tag_answer]"
+NEEDS_A_SCREEN = "a.headerlink, script, noscript, .toctree-wrapper, details.hide, .live-offer, .sd-summary-state-marker, .cell[class*=tag_answer], p.origin"
 STRIP = "In the web edition a slider shows these pictures one at a time."
 LIVE = "In the web edition the generator itself runs at this place, in the reader's browser. Here are pictures that it drew before."
 
@@ -85,6 +85,8 @@ def for_paper(chapter: Chapter, known: dict[str, str], code: bool, sure: bool) -
         _unfold(folded)
     for margin in article.select("aside.margin"):
         margin.name = "div"
+    for text in article.select("figure[id^=fig-] .caption-text, table[id^=tab-] .caption-text"):
+        text.append(fragment(f'<code class="record">{text.find_parent(["figure", "table"])["id"]}</code>'))
     for meaning in article.select("dl.glossary > dd"):
         _hold_entry(meaning)
     for text in article.select("p"):

@@ -89,6 +89,12 @@ def test_folded_text_is_unfolded_and_an_empty_section_is_gone():
     assert article.select_one("p.unfolded").text == "All" and "Words" in article.text and "List" not in article.text
 
 
+def test_a_caption_ends_with_the_name_by_which_the_figure_can_be_made_again():
+    caption = '<figcaption><span class="caption-text">A claim.</span><p class="origin">notebook</p></figcaption>'
+    article = on_paper(f'<figure id="fig-x">{caption}</figure><figure id="id3">{caption}</figure>')
+    assert [figure.text for figure in article.select("figure")] == ["A claim.fig-x", "A claim."]
+
+
 def test_the_names_of_a_term_stay_with_its_meaning():
     article = on_paper('<dl class="glossary"><dt>a</dt><dt>b</dt><dd>ab</dd><dt>c</dt><dd>cc</dd></dl>')
     assert [entry.text for entry in article.select("dl > .entry")] == ["abab", "ccc"] and len(article.dl.find_all(recursive=False)) == 2
