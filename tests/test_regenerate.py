@@ -167,6 +167,7 @@ def test_only_what_changed_runs_again_and_a_failure_harms_nothing_else(book, cap
     assert executed["cells"][-1]["outputs"][0]["text"] == ["smoke world\n"]
     injected = [cell for cell in executed["cells"] if "injected-parameters" in cell["metadata"].get("tags", [])]
     assert "remove-cell" in injected[0]["metadata"]["tags"], "plumbing is not printed"
+    assert injected[0]["id"] == "injected-parameters", "nothing in it is drawn by chance"
     assert str(folder) not in json.dumps(executed), "no path of this machine is printed"
     assert json.loads((folder / "notebooks" / "a.ipynb").read_text()) == json.loads(PLAIN), "the source is never changed"
 
