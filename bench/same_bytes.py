@@ -11,7 +11,7 @@ from pathlib import Path
 from trees import ROOT, copy_repository, different, finish, pixels, results
 
 KINDS = {
-    "tables": lambda name: "/figures/tab-" in name and name.endswith((".csv", ".md")),
+    "tables": lambda name: name.startswith("run/") and "/figures/tab-" in name and name.endswith((".csv", ".md")),
     "records": lambda name: "/figures/" in name and name.startswith("run/") and name.endswith(".json"),
     "figures": lambda name: name.startswith("run/") and name.endswith((".png", ".svg")),
     "cells": lambda name: "/cells/" in name,
@@ -33,9 +33,10 @@ def main() -> None:
     if options.clean:
         shutil.rmtree(options.folder, ignore_errors=True)
     trees = [options.folder / name for name in ("one", "two")]
-    for tree, workers in zip(trees, options.jobs, strict=True):
+    for tree in trees:
         if not tree.is_dir():
             copy_repository(tree)
+    for tree, workers in zip(trees, options.jobs, strict=True):
         print(f"{tree}: {workers} steps at a time", flush=True)
         finish(tree, options.tier, workers, options.folder / f"{tree.name}.txt")
     one, two = (results(tree, options.tier) for tree in trees)

@@ -84,6 +84,7 @@ def _prepare_page(path: Path) -> None:
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("remove-cell")
+            cell.id = "injected-parameters"  # papermill draws one
         for output in cell.get("outputs", []):
             if output.get("data", {}).pop(WIDGET, None) is not None:
                 output["data"]["text/html"] = NEEDS_KERNEL
