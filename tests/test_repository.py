@@ -73,7 +73,7 @@ def test_a_notebook_is_read_without_the_book(path):
     """The book knows its macros from _config.yml; elsewhere the second cell defines them, and the book leaves that cell out."""
     macros = yaml.safe_load((REPOSITORY / "_config.yml").read_text())["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
     first, own, *rest = json.loads(path.read_text())["cells"]
-    assert own["id"] == "without-the-book" and own["metadata"]["tags"] == ["remove-cell"]
+    assert own["id"] == "without-the-book" and own["metadata"]["tags"] == ["remove-cell"], "the second cell is missing, see other notebooks"
     text = "\n".join("".join(cell["source"]) for cell in (first, *rest) if cell["cell_type"] == "markdown")
     used = [name for name in macros if re.search(rf"\\{name}(?![A-Za-z])", text)]
     wanted = "".join(f"\\def\\{name}{{{macros[name]}}}" for name in used)
