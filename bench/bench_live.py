@@ -43,35 +43,26 @@ import browser  # noqa: E402
 PAGE = "notebooks/03b_live_edits.html"
 PICTURES, WARM, COMPARED = 60, 10, 64
 LIVE = "document.querySelector('.live').live"
-STEPS = f"""(async (live) => {{
-  const found = {{}};
-  const direction = live.definition.directions[0], domains = Object.keys(live.definition.domains);
-  const take = async (name, dragging, change) => {{
-    const rows = found[name] = [];
-    for (let i = 0; i < {PICTURES}; i++) {{
-      change(i);
-      const draw = live.draw;
-      let first = null;
-      live.draw = async (limit) => {{ const whole = await draw.call(live, limit); first ||= [live.last.ms, live.last.side]; return whole; }};
-      try {{ await live.refresh(dragging); }} finally {{ live.draw = draw; }}
-      rows.push(first);
-    }}
-  }};
-  const reset = () => {{ live.edit = {{ ...live.edit, domain: "", offsets: {{}} }}; }};
-  await take("a new person", false, (i) => {{ live.edit.seed = i; }});
-  await take("drag seed", true, (i) => {{ live.edit.seed = 100 + i; }});
-  await take("drag truncation", true, (i) => {{ live.edit.psi = (i + 1) / 60; }});
-  await take("drag crossover", true, (i) => {{ live.edit.crossover = i % 10; }});
-  for (const place of Object.keys(live.definition.places).filter((name) => !name.startsWith("row "))) {{
-    reset();
-    await take("drag " + place, true, (i) => {{ live.edit.offsets = {{ [direction]: {{ [place]: (i + 1) / 40 }} }}; }});
-  }}
-  reset();
-  live.edit.domain = domains[0];
-  await live.refresh();
-  await take("drag share", true, (i) => {{ live.edit.share = (i + 1) / 60; }});
+SMOOTH = 16  # ms that a step of a slider may take, as in live.js
+MOVES = {  # what a step of each slider does to the edit; i counts from 0
+    "a new person": "edit.seed = i",
+    "drag seed": "edit.seed = 100 + i",
+    "drag truncation": "edit.psi = (i + 1) / 60",
+    "drag crossover": "edit.crossover = i % 10",
+    **{f"drag {place}": f"edit.offsets = {{[live.definition.directions[0]]: {{{place}: (i + 1) / 40}}}}" for place in ("coarse", "middle", "fine")},
+    "drag share": "edit.domain = Object.keys(live.definition.domains)[0]; edit.share = (i + 1) / 60",
+}
+STEPS = """(async (live, limit) => {
+  const found = [], before = live.edit, edit = (live.edit = { ...before });
+  for (let i = 0; i < %d; i++) {
+    %s;
+    await live.draw(limit);
+    found.push([live.last.ms, live.last.side]);
+    await new Promise((next) => requestAnimationFrame(next));
+  }
+  live.edit = before;
   return found;
-}})({LIVE})"""
+})(%s, %s)"""
 
 
 def main() -> None:
@@ -106,7 +97,8 @@ def measure() -> tuple[list, dict, dict]:
             first = sum(transferred(page)[before:])
             levels = distance(page)
             domains = [size for name, size in zip(names(page), transferred(page), strict=True) if name.endswith(".safetensors") and "synthesis" not in name and "latents" not in name]
-            steps = {name: found[WARM:] for name, found in page.run(STEPS).items()}
+            limit = {name: SMOOTH if name.startswith("drag") else "Infinity" for name in MOVES}
+            steps = {name: page.run(STEPS % (PICTURES, change, LIVE, limit[name]))[WARM:] for name, change in MOVES.items()}
             outside = len(page.outside(address))
         finally:
             page.close()
@@ -117,7 +109,7 @@ def measure() -> tuple[list, dict, dict]:
     asked = {"frames before the model": STRIP_BYTES / 1e6, "first picture, compressed": 10, "a further domain": 1.5}
     rows = [row(name, value, "MB", asked.get(name)) for name, value in mb.items()]
     rows += [row(f"largest difference from torch, {COMPARED} pictures", levels, "of 255 levels", 2), row("requests to other hosts", outside, "", 0)]
-    rows += [row(f"{'a step of the ' + name[5:] + ' slider' if name.startswith('drag') else name + ', the whole picture'}, drawn at {sides[name]} px", value, "ms", 16 if name.startswith("drag") else 33) for name, value in ms.items()]
+    rows += [row(f"{'a step of the ' + name[5:] + ' slider' if name.startswith('drag') else name + ', the whole picture'}, drawn at {sides[name]} px", value, "ms", SMOOTH if name.startswith("drag") else 33) for name, value in ms.items()]
     return rows, {"MB": mb, "ms": ms, "levels from torch": levels, "pictures compared": COMPARED}, sides
 
 

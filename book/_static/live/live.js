@@ -11,6 +11,8 @@ let count = 0; // for ids that are unique in the page
 export async function start(root, base, stored) {
   const live = new Live(root, await Model.load(reader(base, stored)));
   await live.refresh();
+  live.model.forget();
+  await live.refresh(); // the first run is slower than all later ones, and would say too much about the machine
   root.live = live; // for tests and for the curious
   root.classList.add("live-on");
   live.say("The model is ready.");

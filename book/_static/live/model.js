@@ -14,7 +14,7 @@ export class Model {
     const model = new Model(read, definition, readSafetensors(weights).tensors, readSafetensors(latents).tensors);
     for (const [index, block] of definition.blocks.entries()) {
       const session = await ort.InferenceSession.create(graphs[index], { executionProviders: ["wasm"] });
-      model.blocks.push({ ...block, session, weights: session.inputNames.filter((name) => name in model.source), ws: null, mixed: null, now: null, outputs: null, ms: 0 });
+      model.blocks.push({ ...block, session, weights: session.inputNames.filter((name) => name in model.source), ws: null, mixed: null, feeds: {}, buffers: {}, outputs: null, ms: 0, blending: 0 });
     }
     return model;
   }
@@ -32,17 +32,19 @@ export class Model {
     Object.assign(this, name && share ? { domain: name, share } : { domain: "", share: 0 });
   }
 
-  /** The weights of one graph as they are wanted now; they are blended only when the graph is run. */
-  weightsOf(block) {
-    if (block.mixed === this.mixed) return block.now;
-    block.now = {};
+  /** Bring the weights of one graph to what is wanted now; only those of graphs that are run are blended. */
+  blend(block) {
+    const difference = this.domain ? this.differences[this.domain] : {};
+    const begun = performance.now();
     for (const name of block.weights) {
       const { shape, data } = this.source[name];
-      const added = this.domain && this.differences[this.domain][name];
-      block.now[name] = new ort.Tensor("float32", added ? blend(data, added, this.share) : data, shape);
+      const added = difference[name];
+      const mixed = added ? (block.buffers[name] ||= new Float32Array(data.length)) : data;
+      if (added) for (let i = 0; i < mixed.length; i++) mixed[i] = data[i] + this.share * added[i];
+      block.feeds[name] = new ort.Tensor("float32", mixed, shape);
     }
+    if (this.domain) block.blending = expect(block.blending, performance.now() - begun);
     block.mixed = this.mixed;
-    return block.now;
   }
 
   get mixed() {
@@ -63,8 +65,9 @@ export class Model {
     let x = null, image = null;
     for (const [k, block] of this.blocks.slice(0, last + 1).entries()) {
       if (stale >= 0 && k >= stale) {
+        if (block.mixed !== this.mixed) this.blend(block);
         const start = performance.now();
-        const feeds = { ...this.weightsOf(block), ws: new ort.Tensor("float32", mine[k], [1, block.rows.length, width]) };
+        const feeds = { ...block.feeds, ws: new ort.Tensor("float32", mine[k], [1, block.rows.length, width]) };
         if (x) Object.assign(feeds, { x, image });
         block.outputs = await block.session.run(feeds);
         block.ws = mine[k];
@@ -78,12 +81,18 @@ export class Model {
     return { pixels, side: image.dims[3], ran, ms: performance.now() - begun };
   }
 
+  /** Compute everything at the next draw. */
+  forget() {
+    for (const block of this.blocks) block.ws = null;
+  }
+
   /** The last size to compute so that those from `stale` on fit the limit; at least one of them is computed. */
   lastWithin(stale, limit) {
-    const end = this.blocks.length - 1;
-    if (stale < 0) return end;
-    let last = end, expected = this.blocks.slice(stale).reduce((sum, block) => sum + block.ms, 0);
-    while (last > stale && expected > limit) expected -= this.blocks[last--].ms;
+    let last = this.blocks.length - 1;
+    if (stale < 0) return last;
+    const costs = this.blocks.map((block) => block.ms + (block.mixed !== this.mixed && this.domain ? block.blending : 0));
+    let expected = costs.slice(stale).reduce((sum, cost) => sum + cost, 0);
+    while (last > stale && expected > limit) expected -= costs[last--];
     return last;
   }
 }
@@ -91,12 +100,6 @@ export class Model {
 /** What the next run will take: believe a fast one at once and slow ones slowly, since other programs only add time. */
 function expect(before, now) {
   return before && now > before ? 0.9 * before + 0.1 * now : now;
-}
-
-function blend(before, added, share) {
-  const mixed = new Float32Array(before.length);
-  for (let i = 0; i < mixed.length; i++) mixed[i] = before[i] + share * added[i];
-  return mixed;
 }
 
 function same(a, b) {
