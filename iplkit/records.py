@@ -260,10 +260,12 @@ def _circumstances(origin: Origin, seconds: dict) -> dict:
 
 
 def _cpu() -> str:
-    """The processor's model: another one may round the last digit differently."""
+    """The processor, as far as its kind can change the last digit of a sum."""
     info = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), re.MULTILINE) if info.is_file() else None
-    return found[1].strip() if found else platform.processor()
+    first = info.read_text().partition("\n\n")[0] if info.is_file() else ""
+    found = dict(re.findall(r"^([^\t:]+)\s*: ?(.*)$", first, re.MULTILINE))
+    named = [f"{key} {found[key]}" for key in ("cpu family", "model", "stepping") if key in found]
+    return ", ".join([found.get("model name", platform.processor()), *named])
 
 
 def _version(package: str) -> str | None:
