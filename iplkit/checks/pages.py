@@ -58,11 +58,11 @@ def _exhibit(found: Exhibit, by_name: dict[str, dict]) -> str:
     if (record := by_name.get(found.shows)) is None:
         return "" if found.page.suffix == ".ipynb" and found.alt is not None else f"shows {found.shows}, which has no record in order; restore it, or make it"
     changed = [word for word, now, then in (("caption", found.caption, record["caption"]), ("alt text", found.alt, record["alt"])) if now != then]
-    if changed and now_another(found, by_name):
-        return f"{found.shows} has the {changed[0]} of {now_another(found, by_name)}; put each below its own"
+    if changed and _owner_of_words(found, by_name):
+        return f"{found.shows} has the {changed[0]} of {_owner_of_words(found, by_name)}; put each below its own"
     return f"{found.shows} has another {' and '.join(changed)} than it was printed with; undo that, or {again(record)}" if changed else ""
 
 
-def now_another(found: Exhibit, by_name: dict[str, dict]) -> str:
+def _owner_of_words(found: Exhibit, by_name: dict[str, dict]) -> str:
     """The figure or table that was printed with this caption or alt text, if it is another one."""
     return next((name for name, r in by_name.items() if name != found.shows and (r["caption"] == found.caption or (found.alt and r["alt"] == found.alt))), "")
