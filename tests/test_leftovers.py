@@ -9,13 +9,14 @@ import pytest
 import small_book
 
 from iplkit import leftovers, paths
+from iplkit.execute import seal_live
 from iplkit.files import sha256
 from iplkit.jobs import Job, files_of
 
 RUN = "_build/run/world-smoke"
 TABLE = [
     Job("nada-photo-to-sketch-seed0", "adapt", (), (f"{RUN}/adapted/nada-photo-to-sketch-seed0.safetensors",), f"{RUN}/logs/x.txt", ()),
-    Job("a", "notebook", (), tuple(f"{RUN}/figures/{name}" for name in files_of("tab-a")), f"{RUN}/logs/a.txt", ()),
+    Job("a", "notebook", (), (f"{RUN}/live.json", *(f"{RUN}/figures/{name}" for name in files_of("tab-a"))), f"{RUN}/logs/a.txt", ()),
 ]
 
 
@@ -64,6 +65,15 @@ def test_pictures_that_no_record_names_and_results_of_no_step_are_removed(run):
         (run / "figures" / name).write_text("x")
     assert clear() == []
     assert names(run / "figures") == ["tab-a.csv", "tab-a.json", "tab-a.md", "tab-a.run.json"]
+
+
+def test_the_live_pages_files_are_whole_or_made_again(run):
+    (run / "live").mkdir()
+    (run / "live" / "block4.onnx").write_text("graph")
+    seal_live(run)
+    assert clear() == [] and (run / "live.json").is_file()
+    (run / "live" / "block4.onnx").write_text("half")
+    assert clear() == ["live"] and not (run / "live.json").exists()
 
 
 def test_half_an_adapted_generator_is_no_result_and_a_readers_own_is_left_alone(run):

@@ -261,6 +261,13 @@ def test_printed_files_that_a_notebook_reads_are_inputs(book):
         assert [other for other in wanted.values() if other in job(table, notebook).inputs] == [name]
 
 
+def test_what_a_notebook_exports_for_the_live_page_is_an_output(book):
+    book(a=small_book.notebook("from iplkit.web.export import export", "export(folder, generator, controls, directions)"), b=PLAIN)
+    table = jobs("smoke")
+    assert [name for name in ("a", "b") if "_build/run/world-smoke/live.json" in job(table, name).outputs] == ["a"]
+    assert "_build/run/world-smoke/live.json" in job(table, "book").inputs
+
+
 def test_data_files_that_a_module_names_are_inputs(book):
     book(a=small_book.notebook('adapted_path("ipl", "sketch", TIER)'))
     assert "iplkit/adapt/prompts.json" in job(jobs(), "ipl-photo-to-sketch-seed0").inputs
