@@ -86,6 +86,7 @@ def for_paper(chapter: Chapter, known: dict[str, str], code: bool, sure: bool) -
     for margin in article.select("aside.margin"):
         margin.name = "div"
     for text in article.select("figure[id^=fig-] .caption-text, table[id^=tab-] .caption-text"):
+        text.append(" ")
         text.append(fragment(f'<code class="record">{text.find_parent(["figure", "table"])["id"]}</code>'))
     for meaning in article.select("dl.glossary > dd"):
         _hold_entry(meaning)
@@ -169,12 +170,18 @@ def _hold_entry(meaning: Tag) -> None:
 
 
 def _hold_punctuation(formula: Tag) -> None:
-    """Keep a comma or a bracket on the line of its formula."""
-    after = formula.next_sibling
-    if isinstance(after, str) and (held := re.match(r"[.,;:!?)\]\u2019\u201d]+", after)):
+    """Keep a bracket before a formula, and a comma or a bracket behind it, on its line."""
+    before, after = formula.previous_sibling, formula.next_sibling
+    opened = re.search(r"[(\[\u2018\u201c]+$", before) if isinstance(before, str) else None
+    closed = re.match(r"[.,;:!?)\]\u2019\u201d]+", after) if isinstance(after, str) else None
+    if opened or closed:
         box = formula.wrap(fragment('<span class="tight"></span>'))
-        box.append(held[0])
-        after.replace_with(after[held.end() :])
+    if opened:
+        box.insert(0, opened[0])
+        before.replace_with(before[: opened.start()])
+    if closed:
+        box.append(closed[0])
+        after.replace_with(after[closed.end() :])
 
 
 def _make_unique(chapter: Chapter, known: dict[str, str]) -> None:

@@ -89,9 +89,13 @@ class Page:
         os.close(to_us)
         os.close(from_us)
         self.reads, self.writes, self.parts, self.count, self.session = from_browser, to_browser, [], 0, None
-        target = next(t for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        self.session = self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
-        self.send("Page.enable")
+        try:
+            target = next(t for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page")
+            self.session = self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+            self.send("Page.enable")
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> "Page":
         return self
@@ -116,7 +120,8 @@ class Page:
         """
         self.count += 1
         message = {"id": self.count, "method": method, "params": parameters} | ({"sessionId": self.session} if self.session else {})
-        os.write(self.writes, json.dumps(message).encode() + b"\0")
+        with contextlib.suppress(BrokenPipeError):  # it has ended; reading says so
+            os.write(self.writes, json.dumps(message).encode() + b"\0")
         deadline = time.monotonic() + SECONDS
         while True:
             answer = self._receive(deadline)

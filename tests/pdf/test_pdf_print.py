@@ -143,6 +143,11 @@ def test_a_missing_or_old_browser_is_refused_before_anything_is_built(tmp_path, 
         make.make_pdf(program="my-browser")
 
 
+def test_a_program_that_is_no_browser_is_told_apart_from_one_that_hangs(tmp_path):
+    with pytest.raises(UserError, match="the browser needs to answer within 300 s; it ended"):
+        browser.Page("/bin/true", tmp_path)
+
+
 def test_a_chapter_that_has_not_run_is_refused_before_anything_is_built(tmp_path, monkeypatch):
     monkeypatch.chdir(small_book.make(tmp_path / "book", {"a": small_book.notebook("# One")}))
     monkeypatch.setattr(make, "build_book", lambda *args: pytest.fail("the book was built"))
