@@ -1,116 +1,40 @@
-"""A real browser for tests: Debian's Chromium without a window, spoken to over two pipes. No other package is needed."""
+"""A real browser for tests: the one that prints the PDF, with ears for what a page asks for and complains about, and with hands."""
 
 import base64
-import contextlib
-import json
-import os
-import select
-import shutil
-import subprocess
-import threading
-import time
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
-FLAGS += ("--disable-component-update", "--disable-sync", "--remote-debugging-pipe", "--hide-scrollbars")
-SECONDS = 120  # for one answer, on a busy machine
+from iplkit.errors import UserError
+from iplkit.pdf import browser as printer
+from iplkit.pdf.browser import serve
+
+__all__ = ["Page", "find", "serve"]
 
 
 def find() -> str | None:
     """The browser's program, or None."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
-
-
-@contextlib.contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve a folder on a free port of this machine; yields the address, which ends with a slash."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *args) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        return printer.find()
+    except UserError:
+        return None
 
 
-class Page:
+class Page(printer.Page):
     """One page; what it asked for, and what it complained about, is kept."""
 
     def __init__(self, program: str, profile: Path):
-        from_browser, to_us = os.pipe()
-        from_us, to_browser = os.pipe()
-
-        def ends() -> None:  # the browser reads file 3 and writes file 4
-            a, b = os.dup(from_us), os.dup(to_us)
-            os.dup2(a, 3)
-            os.dup2(b, 4)
-
-        self.process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"], preexec_fn=ends, close_fds=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(to_us)
-        os.close(from_us)
-        self.reads, self.writes, self.buffer, self.count, self.session = from_browser, to_browser, b"", 0, None
         self.requests, self.complaints = [], []
-        target = next(t for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        self.session = self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
+        super().__init__(program, profile)
         self.send("Emulation.setFocusEmulationEnabled", enabled=True)  # keys go where the focus is, as in a front window
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
 
     def close(self) -> None:
         """End the browser."""
-        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
-            self.session = None
-            self.send("Browser.close")
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.reads)
-        os.close(self.writes)
+        self.__exit__()
 
-    def send(self, method: str, **parameters) -> dict:
-        """One command and its answer."""
-        self.count += 1
-        message = {"id": self.count, "method": method, "params": parameters} | ({"sessionId": self.session} if self.session else {})
-        os.write(self.writes, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + SECONDS
-        while True:
-            answer = self._receive(deadline)
-            if answer.get("id") == self.count:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']['message']}")
-                return answer["result"]
-            self._note(answer)
-
-    def _receive(self, deadline: float) -> dict:
-        while b"\0" not in self.buffer:
-            ready, _, _ = select.select([self.reads], [], [], max(deadline - time.monotonic(), 0))
-            if not ready:
-                raise TimeoutError("the browser does not answer")
-            part = os.read(self.reads, 1 << 20)
-            if not part:
-                raise RuntimeError("the browser has ended")
-            self.buffer += part
-        message, _, self.buffer = self.buffer.partition(b"\0")
-        return json.loads(message)
-
-    def _note(self, event: dict) -> None:
+    def note(self, event: dict) -> None:
+        """Keep requests and complaints."""
         method, found = event.get("method"), event.get("params", {})
         if method == "Network.requestWillBeSent":
             self.requests.append(found["request"]["url"])
@@ -122,30 +46,10 @@ class Page:
         elif method == "Log.entryAdded" and found["entry"]["level"] == "error":
             self.complaints.append(f"{found['entry']['text']} {found['entry'].get('url', '')}")
 
-    def run(self, script: str):
-        """What a JavaScript expression is, promises awaited.
-
-        Raises:
-            RuntimeError: if it throws.
-        """
-        answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(answer["exceptionDetails"].get("exception", {}).get("description", "the script failed"))
-        return answer["result"].get("value")
-
     def open(self, address: str) -> None:
-        """Load a page and wait until it is complete."""
+        """Load a page and wait until it is complete; what earlier pages did is forgotten."""
         self.requests, self.complaints = [], []
-        self.send("Page.navigate", url=address)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
-
-    def until(self, condition: str, seconds: float = SECONDS) -> None:
-        """Wait until a JavaScript condition holds."""
-        end = time.monotonic() + seconds
-        while not self.run(condition):
-            if time.monotonic() > end:
-                raise TimeoutError(f"this did not come true in {seconds:g} s: {condition}")
-            time.sleep(0.05)
+        super().open(address)
 
     def window(self, width: int, height: int, *, phone: bool = False, dark: bool = False) -> None:
         """Size of the window in CSS pixels, and the color scheme."""

@@ -21,7 +21,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 NAMES += tuple(f"/Applications/{name}.app/Contents/MacOS/{name}" for name in ("Google Chrome", "Chromium", "Microsoft Edge"))
 OLDEST = 131  # the first version that writes page numbers from a style sheet
 FLAGS = ("--headless=new", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update")
-FLAGS += ("--no-sandbox", "--disable-sync", "--remote-debugging-pipe")  # the sandbox does not start for root; the pages are our own
+FLAGS += ("--no-sandbox", "--disable-sync", "--disable-quic", "--hide-scrollbars", "--remote-debugging-pipe")  # the sandbox does not start for root; the pages are our own
 SECONDS = 300  # for one answer, on a busy machine
 
 
@@ -129,6 +129,10 @@ class Page:
                 if "error" in answer:
                     raise UserError(f"the browser was asked for {method}, and says: {answer['error']['message']}")
                 return answer["result"]
+            self.note(answer)
+
+    def note(self, event: dict) -> None:
+        """What the page did meanwhile; nothing here needs to know."""
 
     def _receive(self, deadline: float) -> dict:
         while not self.parts or b"\0" not in self.parts[-1]:
@@ -155,10 +159,18 @@ class Page:
     def open(self, address: str) -> None:
         """Load a page and wait until it is complete."""
         self.send("Page.navigate", url=address)
-        end = time.monotonic() + SECONDS
-        while not self.run("document.readyState === 'complete' && location.href !== 'about:blank'"):
+        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def until(self, condition: str, seconds: float = SECONDS) -> None:
+        """Wait until a JavaScript condition holds.
+
+        Raises:
+            UserError: if it does not come true in time.
+        """
+        end = time.monotonic() + seconds
+        while not self.run(condition):
             if time.monotonic() > end:
-                raise UserError(f"{address} needs to load within {SECONDS} s, and did not")
+                raise UserError(f"within {seconds:g} s the browser needs to see this come true, and did not: {condition}")
             time.sleep(0.05)
 
     def print(self) -> bytes:

@@ -11,6 +11,7 @@ from reader import choose, download, finger, move, pixels, press, start
 
 from iplkit import zoo
 from iplkit.edit.edits import read_edit
+from iplkit.errors import UserError
 from iplkit.images import to_uint8
 from iplkit.web.inline import inline_script
 
@@ -141,7 +142,7 @@ def visible(page, selector) -> int:
     for node in nodes(page, selector):
         try:
             count += page.send("DOM.getBoxModel", nodeId=node)["model"]["height"] > 0
-        except RuntimeError:  # it has no box
+        except UserError:  # it has no box
             pass
     return count
 
