@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 
 from iplkit import paths
-from iplkit.errors import UserError
+from iplkit.errors import UserError, one_sentence
 from iplkit.web.inline import NAME, inline_script
 from iplkit.web.kernel_only import kernel_only
 
@@ -19,13 +20,15 @@ INLINE = f"{SCRIPTS}/{NAME}"
 FRAME = ("_config.yml", "_toc.yml", "book", "figures", "iplkit/shipped/cards")  # copied as they are
 
 THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
+PYTHON = "IPLKIT_PYTHON"  # names the interpreter, so that no command holds a path: a moved environment makes nothing out of date
 
 
 def environment() -> dict[str, str]:
     """Variables for the processes that this package starts: they import this very package, on one thread each."""
     threads = {name: THREADS for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    path = os.pathsep.join([str(paths.root()), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | threads | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join(dict.fromkeys([str(paths.root()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
+    same = {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1", PYTHON: sys.executable}
+    return os.environ | threads | same
 
 
 def stage_folder() -> Path:
@@ -97,19 +100,32 @@ def _put(target: Path, content: bytes) -> None:
 def build_book(tier: str = "laptop", profile: str = "world") -> Path:
     """Stage and build the book; a warning is an error.
 
+    Always all pages, in a folder of their own that then takes the place of the old one: Sphinx keeps half-written
+    pages of a killed build, and pages it builds again differ from those of a fresh build.
+
     Returns:
         The first page.
 
     Raises:
-        UserError: if the build fails; its messages are printed before.
+        UserError: if the build fails; its messages are printed before, and the old pages stay.
     """
-    folder = stage(tier, profile)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going", "--quiet"]
+    folder, fresh = stage(tier, profile), paths.root() / "_build" / "book"
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "--path-output", str(fresh)]
+    command += ["-W", "-n", "--keep-going", "--quiet"]
     done = subprocess.run(command, cwd=paths.root(), env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         click.echo(done.stdout + done.stderr, err=True)
         raise UserError("the book needs pages that build without a warning; see the messages above")
+    _replace(first_page().parent, fresh / "_build" / "html")
+    shutil.rmtree(fresh)
     return first_page()
+
+
+def _replace(old: Path, new: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    new.rename(old)
 
 
 def _files(top: Path, base: Path) -> dict[str, Path]:
@@ -124,11 +140,8 @@ def _files(top: Path, base: Path) -> dict[str, Path]:
 @click.option("--profile", default="world")
 def main(tier: str, profile: str) -> None:
     """Stage and build the book; the workflow calls this."""
-    try:
+    with one_sentence():
         build_book(tier, profile)
-    except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

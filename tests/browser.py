@@ -1,5 +1,6 @@
 """A real browser for tests: Debian's Chromium without a window, spoken to over two pipes. No other package is needed."""
 
+import base64
 import contextlib
 import json
 import os
@@ -157,6 +158,15 @@ class Page:
         codes = {"ArrowRight": 39, "ArrowLeft": 37, "Tab": 9, "Home": 36, "End": 35}
         for kind in ("rawKeyDown", "keyUp"):
             self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=codes[name])
+
+    def picture(self, path: Path, *, whole: bool = False, tallest: int = 12000) -> None:
+        """Write a screenshot as PNG: the window, or the whole page down to `tallest` pixels."""
+        more = {}
+        if whole:
+            width, height = self.run("[innerWidth, document.documentElement.scrollHeight]")
+            more = {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": width, "height": min(height, tallest), "scale": 1}}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", format="png", **more)["data"]))
 
     def drag(self, x0: float, x1: float, y: float, steps: int = 8) -> None:
         """Press the mouse at x0, move it to x1, let go."""
