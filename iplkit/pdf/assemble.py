@@ -5,11 +5,13 @@ import io
 import posixpath
 import re
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from PIL import Image
+
+from iplkit.filmstrip import frames_of
 
 HEADING = re.compile("^h[1-6]$")
 NEEDS_A_SCREEN = "a.headerlink, script, noscript, .toctree-wrapper, details.hide, .live-offer, .sd-summary-state-marker, .cell[class*=tag_answer], p.origin"
@@ -138,18 +140,15 @@ def _assertions(section: Tag) -> int:
 
 
 def _unroll(strip: Tag, sentence: str) -> None:
-    """Show all frames of a strip at once, each with its label."""
-    labels = strip.input["data-labels"].split("|")
-    style = strip.find(attrs={"role": "img"})["style"]
-    sprite = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([A-Za-z0-9+/=]+)", style)[1])))
-    width = sprite.width // len(labels)
-    shown = []
-    for k, label in enumerate(labels):
+    """Show all frames of a strip at once, each with its label; a line of them for each thing that moves."""
+    lines = {}
+    for title, label, picture in frames_of(str(strip)):
         frame = io.BytesIO()
-        sprite.crop((k * width, 0, (k + 1) * width, sprite.height)).save(frame, "PNG")
+        picture.save(frame, "PNG")
         data = base64.b64encode(frame.getvalue()).decode()
-        shown.append(f'<span><img src="data:image/png;base64,{data}" alt=""/><small>{label}</small></span>')
-    strip.replace_with(fragment(f'<div class="frames"><p>{sentence}</p><div>{"".join(shown)}</div></div>'))
+        lines.setdefault(title, []).append(f'<span><img src="data:image/png;base64,{data}" alt=""/><small>{escape(label)}</small></span>')
+    shown = "".join(f"<p>{escape(title)}</p>" * bool(title) + f"<div>{''.join(frames)}</div>" for title, frames in lines.items())
+    strip.replace_with(fragment(f'<div class="frames"><p>{sentence}</p>{shown}</div>'))
 
 
 def _unfold(folded: Tag) -> None:
