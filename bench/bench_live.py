@@ -43,7 +43,6 @@ import browser  # noqa: E402
 PAGE = "notebooks/03b_live_edits.html"
 PICTURES, WARM, COMPARED = 60, 10, 64
 LIVE = "document.querySelector('.live').live"
-SMOOTH = 16  # ms that a step of a slider may take, as in live.js
 MOVES = {  # what a step of each slider does to the edit; i counts from 0
     "a new person": "edit.seed = i",
     "drag seed": "edit.seed = 100 + i",
@@ -52,11 +51,11 @@ MOVES = {  # what a step of each slider does to the edit; i counts from 0
     **{f"drag {place}": f"edit.offsets = {{[live.definition.directions[0]]: {{{place}: (i + 1) / 40}}}}" for place in ("coarse", "middle", "fine")},
     "drag share": "edit.domain = Object.keys(live.definition.domains)[0]; edit.share = (i + 1) / 60",
 }
-STEPS = """(async (live, limit) => {
+STEPS = """(async (live, dragging) => {
   const found = [], before = live.edit, edit = (live.edit = { ...before });
   for (let i = 0; i < %d; i++) {
     %s;
-    await live.draw(limit);
+    await live.draw(dragging);
     found.push([live.last.ms, live.last.side]);
     await new Promise((next) => requestAnimationFrame(next));
   }
@@ -97,8 +96,7 @@ def measure() -> tuple[list, dict, dict]:
             first = sum(transferred(page)[before:])
             levels = distance(page)
             domains = [size for name, size in zip(names(page), transferred(page), strict=True) if name.endswith(".safetensors") and "synthesis" not in name and "latents" not in name]
-            limit = {name: SMOOTH if name.startswith("drag") else "Infinity" for name in MOVES}
-            steps = {name: page.run(STEPS % (PICTURES, change, LIVE, limit[name]))[WARM:] for name, change in MOVES.items()}
+            steps = {name: page.run(STEPS % (PICTURES, change, LIVE, json.dumps(name.startswith("drag"))))[WARM:] for name, change in MOVES.items()}
             outside = len(page.outside(address))
         finally:
             page.close()
@@ -109,7 +107,7 @@ def measure() -> tuple[list, dict, dict]:
     asked = {"frames before the model": STRIP_BYTES / 1e6, "first picture, compressed": 10, "a further domain": 1.5}
     rows = [row(name, value, "MB", asked.get(name)) for name, value in mb.items()]
     rows += [row(f"largest difference from torch, {COMPARED} pictures", levels, "of 255 levels", 2), row("requests to other hosts", outside, "", 0)]
-    rows += [row(f"{'a step of the ' + name[5:] + ' slider' if name.startswith('drag') else name + ', the whole picture'}, drawn at {sides[name]} px", value, "ms", SMOOTH if name.startswith("drag") else 33) for name, value in ms.items()]
+    rows += [row(f"{'a step of the ' + name[5:] + ' slider' if name.startswith('drag') else name + ', the whole picture'}, drawn at {sides[name]} px", value, "ms", 16 if name.startswith("drag") else 33) for name, value in ms.items()]
     return rows, {"MB": mb, "ms": ms, "levels from torch": levels, "pictures compared": COMPARED}, sides
 
 

@@ -8,8 +8,10 @@ import base64
 import html
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html.parser import HTMLParser
 
 import numpy as np
 from PIL import Image
@@ -125,6 +127,40 @@ class Filmstrip:
             )
             found.append((f'<p style="text-align:left">{html.escape(part.title)}</p>' if part.title else "") + f'<div style="text-align:left">{cells}</div>')
         return "".join(found)
+
+
+def frames_of(text: str) -> list[tuple[str, str, Image.Image]]:
+    """What the HTML of a strip holds, for pages that cannot slide, as (title of the part, label, picture)."""
+    tags = _Tags()
+    tags.feed(text)
+    style = " ".join(filter(None, (tag.get("style") for tag in tags.found)))
+    sprite = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", style)[1]))).convert("RGB")
+    w, h, all_w, all_h = map(int, re.search(r"width:(\d+)px;height:(\d+)px;background:.*?/(\d+)px (\d+)px", style).groups())
+    width, height = sprite.width * w // all_w, sprite.height * h // all_h
+    parts = [tag for tag in tags.found if tag["tag"] == "option"] or [tag for tag in tags.found if tag["tag"] == "input"]
+    return [
+        (part["text"], label, sprite.crop((x * width, y * height, (x + 1) * width, (y + 1) * height)))
+        for part in parts
+        for label, (x, y) in zip(json.loads(part["data-labels"]), json.loads(part["data-at"]), strict=True)
+    ]
+
+
+class _Tags(HTMLParser):
+    """Every tag with its attributes and the text that follows it, up to the next one."""
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[dict[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append(dict(attrs) | {"tag": tag, "text": ""})
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append({"tag": "", "text": ""})
+
+    def handle_data(self, data: str) -> None:
+        if self.found:
+            self.found[-1]["text"] += data
 
 
 def _sheet(frames: dict[str, list[tuple[str, np.ndarray]]], first: np.ndarray) -> tuple[list[Part], np.ndarray]:

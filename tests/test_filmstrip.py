@@ -1,9 +1,6 @@
 """The slider over frames: every frame whole and once, labels that belong to them, and something to see without scripts."""
 
-import base64
-import html
 import io
-import json
 import re
 
 import numpy as np
@@ -12,7 +9,7 @@ import torch
 from PIL import Image
 
 from iplkit.errors import UserError
-from iplkit.filmstrip import filmstrip
+from iplkit.filmstrip import filmstrip, frames_of
 from iplkit.images import to_uint8
 
 FRAMES = torch.linspace(-1, 1, 5)[:, None, None, None].expand(5, 3, 2, 3)
@@ -22,26 +19,20 @@ def bytes_of(image):
     return to_uint8(image[None])[0].permute(1, 2, 0).numpy()
 
 
-def sprite(text):
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", text)[1]))))
-
-
-def rows_of(text):
-    """Label -> its frame as stored, for every slider position of the page."""
-    found, picture = {}, sprite(text)
-    for at, labels in re.findall(r'data-at="([^"]+)" data-labels="([^"]+)"', text):
-        for (x, y), label in zip(json.loads(at), json.loads(html.unescape(labels)), strict=True):
-            found[label] = picture[y * 2 : y * 2 + 2, x * 3 : x * 3 + 3]
-    return found
-
-
 def test_every_label_leads_to_its_own_frame_to_the_last_bit():
     parts = {"one": [("a", FRAMES[0]), ('"b" & <c>', FRAMES[1])], "two": [("d", FRAMES[2]), ("e", FRAMES[0]), ("f", FRAMES[4:])]}
-    found = rows_of(filmstrip(parts, alt="x")._repr_html_())
-    wanted = {"a": 0, '"b" & <c>': 1, "d": 2, "e": 0, "f": 4}
-    assert set(found) == set(wanted)
-    for label, k in wanted.items():
-        np.testing.assert_array_equal(found[label], bytes_of(FRAMES[k]))
+    wanted = [("one", "a", 0), ("one", '"b" & <c>', 1), ("two", "d", 2), ("two", "e", 0), ("two", "f", 4)]
+    for scale in (1, 4):
+        found = frames_of(filmstrip(parts, alt="x", scale=scale)._repr_html_())
+        assert [(title, label) for title, label, _ in found] == [(title, label) for title, label, _ in wanted]
+        for (_, _, picture), (_, _, k) in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(np.asarray(picture), bytes_of(FRAMES[k]))
+
+
+def test_one_part_without_a_menu_is_read_back_too():
+    ((title, label, picture),) = frames_of(filmstrip({"": [("a", FRAMES[3])]}, alt="x")._repr_html_())
+    assert (title, label) == ("", "a")
+    np.testing.assert_array_equal(np.asarray(picture), bytes_of(FRAMES[3]))
 
 
 def test_equal_frames_are_stored_once():

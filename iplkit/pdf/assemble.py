@@ -1,12 +1,17 @@
 """The built pages of the book, turned into text that can be printed."""
 
+import base64
+import io
 import posixpath
 import re
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
+
+from iplkit.filmstrip import frames_of
 
 HEADING = re.compile("^h[1-6]$")
 NEEDS_A_SCREEN = "a.headerlink, script, noscript, .toctree-wrapper, details.hide, .live-offer, .sd-summary-state-marker, .cell[class*=tag_answer], p.origin"
@@ -72,12 +77,12 @@ def for_paper(chapter: Chapter, known: dict[str, str], code: bool, sure: bool) -
         sure: every assertion of the notebook was made when it ran.
     """
     article = chapter.article
-    for strip in article.select(".filmstrip"):
-        _unroll(strip, LIVE if strip.find_parent(class_="live") else STRIP)
     for tag in article.select(NEEDS_A_SCREEN):
         tag.decompose()
     if not code:
         _hide_code(article, sure)
+    for strip in article.select(".filmstrip"):
+        _unroll(strip, LIVE if strip.find_parent(class_="live") else STRIP)
     for folded in article.select("details"):
         _unfold(folded)
     for margin in article.select("aside.margin"):
@@ -118,7 +123,7 @@ def _hide_code(article: Tag, sure: bool) -> None:
     for tag in article.select(".cell_input, .cell_output > .output.text_plain"):
         tag.decompose()
     for cell in article.select("div.cell"):
-        if not cell.get_text(strip=True) and not cell.select("img, svg"):
+        if not cell.get_text(strip=True) and not cell.select("img, svg, .filmstrip"):
             cell.decompose()
     for section, count in checks:
         held = ", and the run that made these pages passed all of them" if sure else ""
@@ -135,13 +140,15 @@ def _assertions(section: Tag) -> int:
 
 
 def _unroll(strip: Tag, sentence: str) -> None:
-    """Show all frames of a strip at once, as the page does where scripts are not allowed."""
-    frames, box = strip.noscript.extract(), fragment(f'<div class="frames"><p>{sentence}</p></div>')
-    for rule in frames.find_all("style"):
-        rule.decompose()
-    frames.name, box["style"] = "div", strip["style"]  # the style holds the picture of all frames
-    box.append(frames)
-    strip.replace_with(box)
+    """Show all frames of a strip at once, each with its label; a line of them for each thing that moves."""
+    lines = {}
+    for title, label, picture in frames_of(str(strip)):
+        frame = io.BytesIO()
+        picture.save(frame, "PNG")
+        data = base64.b64encode(frame.getvalue()).decode()
+        lines.setdefault(title, []).append(f'<span><img src="data:image/png;base64,{data}" alt=""/><small>{escape(label)}</small></span>')
+    shown = "".join(f"<p>{escape(title)}</p>" * bool(title) + f"<div>{''.join(frames)}</div>" for title, frames in lines.items())
+    strip.replace_with(fragment(f'<div class="frames"><p>{sentence}</p>{shown}</div>'))
 
 
 def _unfold(folded: Tag) -> None:

@@ -11,7 +11,7 @@ import torch
 from small_book import REPOSITORY, notebook
 
 from iplkit.execute import NEEDS_KERNEL
-from iplkit.plotting import filmstrip
+from iplkit.filmstrip import filmstrip
 from iplkit.stage import FRAME, environment
 
 PAGES = ("book/common_mistakes", "book/model_cards", "book/bibliography", "notebooks/03_layer_edits")
@@ -56,7 +56,8 @@ def outputs() -> str:
     """A notebook that has run: a long line, a wide table, a wide drawing, frames with a slider, what needs a kernel."""
     table = pd.DataFrame([[0.123456] * 16], columns=[f"column {k}" for k in range(16)])
     drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="672" height="200"><rect width="672" height="200" fill="#0072B2"/></svg>'
-    frames = filmstrip(torch.zeros(3, 3, 16, 16), ["one", "two", "three"], alt="A black square.", scale=4)._repr_html_()
+    shades = [(name, torch.full((3, 16, 16), value)) for name, value in (("one", -1.0), ("two", 0.0), ("three", 1.0))]
+    frames = filmstrip({"up": shades, "down": shades[::-1]}, alt="A gray square.", scale=4)._repr_html_()
     figure = {"mystnb": {"figure": {"caption": "**A claim.** And words.", "name": "fig-sample"}, "image": {"alt": "A blue box."}}}
     shown = [
         ({}, {"text/plain": "a line that is longer than a phone is wide, " * 4}),

@@ -1,8 +1,12 @@
 """Pages for paper: what needs a screen is replaced, ids stay unique, links stay links."""
 
+import base64
+import io
+
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from PIL import Image
 
 from iplkit.filmstrip import filmstrip
 from iplkit.pdf.assemble import Chapter, for_paper, read_chapters
@@ -69,12 +73,14 @@ def test_a_check_without_its_code_says_how_much_was_asserted(sure, held):
 
 
 def test_a_strip_behind_a_slider_is_unrolled():
-    frames = {"what moves": [(label, torch.full((3, 4, 4), value)) for label, value in (("one", -1.0), ("two", 0.0), ("three", 1.0))]}
-    strip = filmstrip(frames, alt="A gray square.")._repr_html_()
+    shades = {name: torch.full((3, 2, 2), value) for name, value in (("one", -1.0), ("two <", 0.2), ("three", 1.0))}
+    strip = filmstrip({"up": list(shades.items()), "down": list(shades.items())[:0:-1]}, alt="x", scale=4)._repr_html_()
     article = on_paper(strip)
-    assert [caption.text for caption in article.select(".frames figcaption")] == ["one", "two", "three"]
-    assert "slider" in article.text and not article.select("input, output, style, noscript")
-    assert "--sprite:url(data:image/webp" in article.select_one(".frames")["style"]
+    frames = [Image.open(io.BytesIO(base64.b64decode(img["src"].split(",")[1]))) for img in article.select(".frames img")]
+    assert [frame.size for frame in frames] == [(2, 2)] * 5 and [frame.getpixel((0, 0))[0] for frame in frames] == [0, 153, 255, 255, 153]
+    assert [small.text for small in article.select("small")] == ["one", "two <", "three", "three", "two <"]
+    assert [p.text for p in article.select(".frames > p")][1:] == ["up", "down"]
+    assert "slider" in article.text
     assert "generator itself runs" in on_paper(f'<div class="live">{strip}<p class="live-offer">Start</p></div>').text
 
 

@@ -3,7 +3,7 @@ import { editedWs, fromRecord, startEdit, toRecord } from "./edit.js";
 import { reader } from "./files.js";
 import { Model } from "./model.js";
 
-const SMOOTH = 16; // ms: while a slider is dragged, a picture that would take longer is drawn smaller first
+const SMOOTH = 13; // ms of graphs, so that a step of a slider takes 16: what would take longer is drawn smaller first
 const PAUSE = 150; // ms without a move before the whole picture follows
 let count = 0; // for ids that are unique in the page
 
@@ -155,7 +155,7 @@ class Live {
     while (this.again) {
       this.again = false;
       try {
-        const whole = await this.draw(this.dragging ? SMOOTH : Infinity);
+        const whole = await this.draw(this.dragging);
         await frame();
         if (!whole) await this.rest();
       } catch (error) {
@@ -164,11 +164,11 @@ class Live {
     }
   }
 
-  /** Draw what the controls say, in about so many milliseconds; returns whether it is the whole picture. */
-  async draw(limit) {
+  /** Draw what the controls say, smaller if they are dragged and it would be late; returns whether it is the whole picture. */
+  async draw(dragging) {
     const begun = performance.now();
     await this.model.setDomain(this.edit.domain, this.edit.share);
-    const drawn = await this.model.draw(editedWs(this.definition, this.model.latents, this.edit), limit);
+    const drawn = await this.model.draw(editedWs(this.definition, this.model.latents, this.edit), dragging ? SMOOTH : Infinity);
     const { pixels, side, ran } = drawn;
     if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
     this.canvas.getContext("2d").putImageData(new ImageData(pixels, side, side), 0, 0);

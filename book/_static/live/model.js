@@ -86,13 +86,14 @@ export class Model {
     for (const block of this.blocks) block.ws = null;
   }
 
-  /** The last size to compute so that those from `stale` on fit the limit; at least one of them is computed. */
+  /** The last size to compute so that those from `stale` on fit the limit; at least a quarter of the whole side. */
   lastWithin(stale, limit) {
     let last = this.blocks.length - 1;
     if (stale < 0) return last;
+    const least = Math.max(stale, last - 2);
     const costs = this.blocks.map((block) => block.ms + (block.mixed !== this.mixed && this.domain ? block.blending : 0));
     let expected = costs.slice(stale).reduce((sum, cost) => sum + cost, 0);
-    while (last > stale && expected > limit) expected -= costs[last--];
+    while (last > least && expected > limit) expected -= costs[last--];
     return last;
   }
 }
