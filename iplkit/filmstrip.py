@@ -80,6 +80,9 @@ class Filmstrip:
         self.first = next(iter(frames.values()))[start][1]
         self.parts, self.sprite = _sheet(frames, self.first)
 
+    def __repr__(self) -> str:
+        return f"a filmstrip of {sum(len(part.labels) for part in self.parts)} frames"  # no address: the same run, the same bytes
+
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
         picture = Image.fromarray(self.first)

@@ -35,6 +35,11 @@ def test_one_part_without_a_menu_is_read_back_too():
     np.testing.assert_array_equal(np.asarray(picture), bytes_of(FRAMES[3]))
 
 
+def test_a_notebook_keeps_no_address_of_it():
+    two = [filmstrip({"one": [("a", FRAMES[0]), ("b", FRAMES[1])]}, alt="x") for _ in range(2)]
+    assert repr(two[0]) == repr(two[1]) == "a filmstrip of 2 frames"
+
+
 def test_equal_frames_are_stored_once():
     strip = filmstrip({"one": [("a", FRAMES[0]), ("b", FRAMES[1])], "two": [("c", FRAMES[1]), ("d", FRAMES[0])]}, alt="x")
     assert strip.sprite.shape == (2, 6, 3) and [part.start for part in strip.parts] == [0, 1]

@@ -139,6 +139,9 @@ class LivePage:
         if (size := len(strip._repr_html_())) > STRIP_BYTES:
             raise UserError(f"the frames of the live page may have {STRIP_BYTES / 1e6:g} MB; they have {size / 1e6:.2f} MB, so give the sliders fewer stops")
 
+    def __repr__(self) -> str:
+        return f"the live page, with {self.strip!r}"
+
     def _repr_png_(self) -> bytes:
         return self.strip._repr_png_()
 
