@@ -8,13 +8,10 @@ from pathlib import Path
 
 import click
 
+from iplkit.cli_options import device_option, dry_run_option, profile_option, tier_option
+from iplkit.cli_photos import adapt_photo, invert
 from iplkit.errors import UserError, full_disk
 from iplkit.paths import PROFILES, TIERS
-
-tier_option = click.option("--tier", type=click.Choice(TIERS), default="laptop", show_default=True, help="How much to compute.")
-profile_option = click.option("--profile", type=click.Choice(PROFILES), default="world", show_default=True, help="Which models: the shipped ones, or the papers'.")
-device_option = click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done, and stop.")
 
 
 class OneSentence(click.Group):
@@ -44,6 +41,10 @@ def _stop(sentence: str, code: int = 2) -> None:
 @click.version_option(package_name="iplkit")
 def main() -> None:
     """Image-specific prompt learning, from the latent code to the figure in the book."""
+
+
+main.add_command(invert)
+main.add_command(adapt_photo)
 
 
 @main.command()

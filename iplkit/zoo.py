@@ -39,12 +39,14 @@ class Entry:
 
 
 _GENERATOR = "iplkit.stylegan2.checkpoints:load_generator"
+_ENCODER = "iplkit.invert.encoders:load_encoder"
 WORLD = (
     Entry("generator", "generator.safetensors", _GENERATOR, "MIT", "draws portraits of the domain photo"),
     Entry("clip", "clip.safetensors", "iplkit.clip.model:load_clip", "MIT", "compares portraits with captions; steers adaptation"),
     Entry("critic", "critic.safetensors", "iplkit.nets.critic:load_critic", "MIT", "serves losses: discriminator, perceptual term"),
     Entry("judge", "judge.safetensors", "iplkit.nets.judge:load_judge", "MIT", "stands in for Inception: printed numbers, never a loss"),
     Entry("identity", "identity.safetensors", "iplkit.nets.identity:load_identity", "MIT", "tells whether two portraits show one person"),
+    Entry("encoder", "encoder.safetensors", "iplkit.nets.encoder:load_encoder", "MIT", "gives the code of a portrait, and says it better when asked again"),
 )
 PAPER = (
     Entry("generator", "stylegan2-ffhq-config-f.pt", _GENERATOR, "NVIDIA, non-commercial", "FFHQ at 1024 px, rosinality layout"),
@@ -109,6 +111,10 @@ PAPER = (
         "features that follow what a person calls alike",
         "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",
     ),
+    Entry("psp", "psp_ffhq_encode.pt", _ENCODER, "MIT; trained on FFHQ", "pSp: the code of a face in one pass, close to the picture"),
+    Entry("e4e", "e4e_ffhq_encode.pt", _ENCODER, "MIT; trained on FFHQ", "e4e: the code of a face in one pass, easy to edit"),
+    Entry("restyle-psp", "restyle_psp_ffhq_encode.pt", _ENCODER, "MIT; trained on FFHQ", "ReStyle over pSp: some passes that look again"),
+    Entry("restyle-e4e", "restyle_e4e_ffhq_encode.pt", _ENCODER, "MIT; trained on FFHQ", "ReStyle over e4e: some passes that look again"),
 )
 PROFILES = {"world": WORLD, "paper": PAPER}
 

@@ -34,6 +34,29 @@ def test_landmarks_of_a_box_are_68_points_inside_the_picture(monkeypatch):
     assert 0 < face.landmarks.min() and face.landmarks.max() < 256
 
 
+def test_the_mirrored_order_swaps_left_and_right_and_nothing_else():
+    for points, order in faces.MIRROR.items():
+        assert sorted(order) == list(range(points)) and [order[k] for k in order] == list(range(points))
+    pairs = {0: 16, 8: 8, 17: 26, 27: 27, 31: 35, 36: 45, 37: 44, 40: 47, 48: 54, 51: 51, 57: 57, 59: 55, 60: 64, 66: 66}
+    assert all(faces.MIRROR[68][a] == b for a, b in pairs.items())
+
+
+@pytest.mark.parametrize("points", [68, 5])
+def test_with_the_mirror_image_asked_left_and_right_are_alike(monkeypatch, points):
+    image = torch.rand(3, 120, 130, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    box = faces._dlib().rectangle(20, 15, 90, 100)
+    monkeypatch.setattr(faces, "_detector", lambda: lambda pixels, upsample: [box])
+    (face,) = faces.find_faces(image, points=points, mirrored=True)
+    box = faces._dlib().rectangle(129 - 90, 15, 129 - 20, 100)
+    (turned,) = faces.find_faces(image.flip(2), points=points, mirrored=True)
+    back = torch.stack([129 - turned.landmarks[:, 0], turned.landmarks[:, 1]], 1)[faces.MIRROR[points]]
+    assert torch.equal(face.landmarks, back)
+    (alone,) = faces.find_faces(image, points=points)
+    assert not torch.equal(face.landmarks, alone.landmarks)
+    with pytest.raises(UserError, match="68 landmarks or 5; got 7"):
+        faces.find_faces(image, points=7)
+
+
 def test_an_error_is_measured_in_eye_distances_and_ignores_size():
     truth = torch.rand(4, 68, 2, generator=torch.Generator().manual_seed(0)) * 100
     truth[:, 36], truth[:, 45] = torch.tensor([30.0, 50.0]), torch.tensor([80.0, 50.0])

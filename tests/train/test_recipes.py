@@ -107,7 +107,7 @@ def tiny_cache(tmp_path_factory):
     monkey.undo()
 
 
-@pytest.mark.parametrize("name", ["critic", "judge", "identity", "clip"])
+@pytest.mark.parametrize("name", ["critic", "judge", "identity", "clip", "encoder"])
 def test_every_phase_runs_and_the_model_can_be_shipped(name, tiny_cache, tmp_path):
     run.recipe(name).train(tiny_cache, steps=1)
     path = run.ship(name, tiny_cache, tmp_path)
