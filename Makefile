@@ -7,7 +7,8 @@
 #   TORCH_INDEX=URL          take torch and torchvision from this package index, for example one with CPU-only wheels
 #   LOCK=                    do not hold the versions of requirements.txt
 #   TIER=smoke|laptop|full   how much the notebooks compute (default laptop)
-#   JOBS=2                   notebooks at a time (default: as many as there are cores)
+#   JOBS=2                   steps at a time (default: as many as there are cores)
+#   CHROME=/path/to/chrome   the browser that prints the PDF (default: the first one found)
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -18,19 +19,26 @@ TIER ?= laptop
 PORT ?= 8000
 TORCH_INDEX ?=
 JOBS ?=
+CHROME ?=
 
 PY := .venv/bin/python
 IPLKIT := $(PY) -m iplkit.cli
 READY := .venv/ready
+# Carries axe-core (MPL-2.0), which checks the pages for readers with a keyboard or a screen reader. Only that file is used:
+# the package's own requirement, a browser driver of 190 MB, is left out.
+AXE := axe-playwright-python==0.1.8
 BOOK := _build/stage/_build/html/index.html
 
-.PHONY: help install test thesis book serve verify models bench clean
+.PHONY: help install test thesis book pdf serve browse verify models bench clean
 
 help:
-	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores'
+	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores;'
+	@echo '              only what changed since the last time                         again, seconds'
 	@echo 'make test     run the tests                                                 less than 10 minutes'
 	@echo 'make serve    show the built book on http://127.0.0.1:$(PORT)'
+	@echo 'make browse   check every built page in a browser, and keep its picture       minutes'
 	@echo 'make book     build the pages again from the notebooks that have run        seconds'
+	@echo 'make pdf      print the whole thesis as _build/thesis.pdf, with Chromium or Chrome  about 2 minutes'
 	@echo 'make verify   compare records, figures and text                             seconds'
 	@echo 'make models   retrain every shipped model from its seeds                    hours'
 	@echo 'make bench    measure the speed of the world, the metrics and adaptation     several minutes'
@@ -60,7 +68,8 @@ $(READY): pyproject.toml requirements.txt
 	fi
 	@echo 'Installing the requirements into .venv: 5 to 15 minutes, up to 7 GB with the default torch.'
 	@$(if $(TORCH_INDEX),$(PY) -m pip install -qq --disable-pip-version-check --no-deps --index-url $(TORCH_INDEX) torch torchvision)
-	@$(PY) -m pip install -qq --disable-pip-version-check $(if $(LOCK),-c $(LOCK)) -e '.[book,test]'
+	@$(PY) -m pip install -qq --disable-pip-version-check $(if $(LOCK),-c $(LOCK)) -e '.[book,test,lab]'
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps $(AXE)
 	@touch $@
 	@echo 'Installed.'
 
@@ -69,7 +78,7 @@ test: $(READY)
 	$(PY) -m pytest -q
 
 thesis: $(READY)
-	@echo 'Running the notebooks and building the book ($(TIER) tier), on two cores:' \
+	@echo 'Running what is out of date of notebooks and book ($(TIER) tier); all of it, on two cores:' \
 	  $(if $(filter smoke,$(TIER)),'about 3 minutes.',$(if $(filter full,$(TIER)),'hours.','at most 10 minutes.'))
 	@$(IPLKIT) regenerate --tier $(TIER) $(if $(JOBS),-j $(JOBS))
 	@echo 'Open $(BOOK) in a browser, or run: make serve'
@@ -78,8 +87,14 @@ book: $(READY)
 	@$(IPLKIT) book --tier $(TIER)
 	@echo 'Open $(BOOK) in a browser, or run: make serve'
 
+pdf: $(READY)
+	@$(IPLKIT) book --pdf --tier $(TIER) $(if $(CHROME),--browser '$(CHROME)')
+
 serve: $(READY)
 	@$(IPLKIT) serve --port $(PORT)
+
+browse: $(READY)
+	@$(PY) bench/browse.py
 
 verify: $(READY)
 	@$(IPLKIT) verify

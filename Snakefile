@@ -1,9 +1,12 @@
-# The workflow of the book for Snakemake. It holds no list of its own: every rule comes from iplkit.regenerate.jobs,
-# which reads the notebooks. Readers call `iplkit regenerate`; a cluster can call Snakemake itself:
-#   snakemake --config tier=full --executor slurm --jobs 20
-from iplkit.regenerate import jobs
+# The workflow of the book for Snakemake. It holds no list of its own: every rule comes from iplkit.jobs, which reads
+# the notebooks. Readers call `iplkit regenerate`, which calls this; profiles/ says how steps run on a cluster.
+import os
+
+from iplkit.jobs import jobs
+from iplkit.stage import environment
 
 STEPS = jobs(config.get("tier", "laptop"), config.get("profile", "world"))
+os.environ.update(environment())  # one thread a step, wherever it runs
 
 
 rule everything:

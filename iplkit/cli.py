@@ -3,14 +3,12 @@
 Exit codes: 0 done; 1 something that was checked is wrong; 2 something given does not fit, one sentence says what.
 """
 
-import errno
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from iplkit.errors import UserError
+from iplkit.errors import UserError, full_disk
 from iplkit.paths import PROFILES, TIERS
 
 tier_option = click.option("--tier", type=click.Choice(TIERS), default="laptop", show_default=True, help="How much to compute.")
@@ -31,9 +29,9 @@ class OneSentence(click.Group):
         except click.Abort:
             _stop("interrupted", 130)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not (sentence := full_disk(error)):
                 raise
-            _stop(f"the disk needs free space to write {error.filename or 'a file'}; it is full, and nothing half-written was left")
+            _stop(sentence)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -143,11 +141,14 @@ def sweep(plans: tuple[str, ...], tier: str, methods: tuple[str, ...], targets: 
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @tier_option
 @profile_option
-@click.option("-j", "--jobs", "workers", type=click.IntRange(min=1), default=lambda: os.cpu_count() or 1, show_default="cores", help="Steps at a time.")
+@click.option("-j", "--jobs", "workers", type=click.IntRange(min=1), help="Steps at a time.  [default: cores, or what the cluster's profile says]")
 @click.option("-f", "--force", is_flag=True, help="Run again what is up to date, too.")
 @click.option("--keep", is_flag=True, help="Then copy the figures, tables and records into figures/.")
+@click.option("--workflow-profile", "cluster", type=click.Path(path_type=Path), metavar="FOLDER", help="A Snakemake profile that says where steps run: profiles/slurm or profiles/kubernetes.")
 @dry_run_option
-def regenerate(names: tuple[str, ...], tier: str, profile: str, workers: int, force: bool, keep: bool, dry_run: bool) -> None:
+def regenerate(
+    names: tuple[str, ...], tier: str, profile: str, workers: int | None, force: bool, keep: bool, cluster: Path | None, dry_run: bool
+) -> None:
     """Run what is out of date: adaptations, notebooks, the book.
 
     A NAME is a chapter, a figure, a table, an adapted generator, or "book"; without a NAME, everything is meant.
@@ -160,11 +161,13 @@ def regenerate(names: tuple[str, ...], tier: str, profile: str, workers: int, fo
       iplkit regenerate 12_metrics -f        one chapter, again
       iplkit regenerate --tier smoke -j 1    seconds a notebook, one at a time
       iplkit regenerate --keep               and print the new figures
+      iplkit regenerate --tier full --workflow-profile profiles/slurm    on a cluster
     """
     from iplkit import regenerate as workflow
+    from iplkit.jobs import jobs, select
 
-    table = workflow.jobs(tier, profile)
-    workflow.select(table, names)  # refuses an unknown name before anything runs
+    table = jobs(tier, profile)
+    select(table, names)  # refuses an unknown name before anything runs
     if dry_run:
         reasons = workflow.plan(table, names, tier, profile, force)
         for job in table:
@@ -172,23 +175,35 @@ def regenerate(names: tuple[str, ...], tier: str, profile: str, workers: int, fo
                 click.echo(f"{job.kind:<9}{job.name}: {reasons[job.name]}")
         click.echo(f"{len(reasons)} of {len(table)} steps would run.")
         return
-    seconds = workflow.regenerate(names, tier, profile, workers, force)
+    seconds = workflow.regenerate(names, tier, profile, workers, force, cluster)
     if keep:
         click.echo(f"{len(workflow.keep(tier, profile))} files copied into figures/.")
-    click.echo(f"Done in {seconds / 60:.1f} minutes.")
+    click.echo(f"Done in {seconds / 60:.1f} minutes." if seconds >= 90 else f"Done in {seconds:.0f} seconds.")
 
 
 @main.command()
 @tier_option
 @profile_option
-def book(tier: str, profile: str) -> None:
+@click.option("--pdf", is_flag=True, help="Then print all pages as one PDF, _build/thesis.pdf; needs Chromium, Chrome or Edge.")
+@click.option("--code", is_flag=True, help="Print the code that the pages show, too.")
+@click.option("--browser", default="", metavar="PROGRAM", help="Print with this browser.  [default: the first one found]")
+def book(tier: str, profile: str, pdf: bool, code: bool, browser: str) -> None:
     """Build the pages from the notebooks that have run; runs no notebook.
 
     \b
     Examples:
       iplkit book
       iplkit book --tier smoke
+      iplkit book --pdf                        the whole thesis as one PDF, without code
+      iplkit book --pdf --browser /opt/chrome/chrome
     """
+    if pdf:
+        from iplkit.pdf.make import make_pdf
+
+        click.echo(f"Printed: {make_pdf(tier, profile, code, browser)}")
+        return
+    if code or browser:
+        raise UserError("--code and --browser say how to print; they need --pdf")
     from iplkit.stage import build_book
 
     click.echo(f"Built: {build_book(tier, profile)}")

@@ -1,8 +1,5 @@
 """How this book draws: sizes, colors that keep their meaning, grids whose pixels are the pictures' own."""
 
-import base64
-import html
-import io
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -12,7 +9,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from PIL import Image
 from torch import Tensor
 
 from iplkit.errors import UserError
@@ -154,47 +150,3 @@ def _text_width(text: str) -> int:
     fig = Figure(dpi=DPI)
     FigureCanvasAgg(fig)
     return int(np.ceil(fig.text(0, 0, text).get_window_extent().width))
-
-
-def filmstrip(images: Tensor, labels: Sequence[str], *, alt: str, scale: int = 1) -> "Filmstrip":
-    """A slider over pictures computed before: needs no kernel and no library, works offline and with the arrow keys.
-
-    Args:
-        images: frames, ``[len(labels), 3, H, W]`` in [-1, 1].
-        labels: what the slider says at each frame; the first one is shown at the start.
-        alt: one sentence for readers who cannot see it.
-        scale: each picture pixel becomes a block of this many screen pixels, at each side.
-
-    Raises:
-        UserError: if there is not one label a frame.
-    """
-    frames = to_uint8(images).permute(0, 2, 3, 1).cpu().numpy()
-    if len(frames) != len(labels):
-        raise UserError(f"filmstrip needs one label a frame; there are {len(labels)} labels for {len(frames)} frames")
-    return Filmstrip(frames, list(labels), alt, scale)
-
-
-class Filmstrip:
-    """What `filmstrip` returns; a notebook shows it as a slider."""
-
-    def __init__(self, frames: np.ndarray, labels: list[str], alt: str, scale: int):
-        self.frames, self.labels, self.alt, self.scale = frames, labels, alt, scale
-
-    def _repr_html_(self) -> str:
-        n, h, w, _ = self.frames.shape
-        sprite = io.BytesIO()
-        Image.fromarray(np.concatenate(list(self.frames), axis=1)).save(sprite, "PNG", optimize=True)
-        data = base64.b64encode(sprite.getvalue()).decode()
-        labels = html.escape("|".join(label.replace("|", "/") for label in self.labels), quote=True)
-        alt = html.escape(self.alt, quote=True)
-        size = f"--n:{n};--w:{w * self.scale}px;--h:{h * self.scale}px"
-        box = "width:var(--w);height:var(--h);background-size:calc(var(--n) * var(--w)) var(--h);image-rendering:pixelated"
-        return (
-            f'<div class="filmstrip" style="--i:0;{size}">'
-            f'<div role="img" aria-label="{alt}" style="{box};background-position:calc(var(--i) * -1 * var(--w)) 0;'
-            f'background-image:url(data:image/png;base64,{data})"></div>'
-            f'<input type="range" min="0" max="{n - 1}" value="0" aria-label="{alt}" data-labels="{labels}" oninput="'
-            "this.parentNode.style.setProperty('--i', this.value);"
-            "this.nextElementSibling.value = this.dataset.labels.split('|')[this.value]\">"
-            f"<output>{html.escape(self.labels[0])}</output></div>"
-        )

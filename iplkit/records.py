@@ -1,7 +1,8 @@
 """A result with its origin: every figure and table is written beside what made it and the numbers in it.
 
-``name.json`` holds what must come out again (notebook, profile, tier, settings, seeds, hashes, numbers) and is
-compared. ``name.run.json`` holds what may differ (commit, versions, device, time, seconds) and is not.
+``name.json`` holds what must come out again (notebook, profile, tier, settings, seeds, hashes, numbers, and the caption
+it was made with) and is compared. ``name.run.json`` holds what may differ (commit, versions, device, time, seconds) and
+is not; the hash of ``name.json`` stands in it, so that a number changed by hand is found.
 """
 
 import base64
@@ -11,7 +12,7 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -24,9 +25,11 @@ from matplotlib.figure import Figure
 
 from iplkit import paths
 from iplkit.errors import UserError
+from iplkit.exhibits import shown_as
+from iplkit.files import atomic_path, files_of, sha256, shipped_hashes
+from iplkit.numbers import format_number
 from iplkit.plotting import DPI, STYLE
 from iplkit.sources import modules_of_notebook
-from iplkit.weights import atomic_path, sha256
 
 NAME = re.compile(r"(fig|tab|readme)-[a-z0-9]+(-[a-z0-9]+)*")
 PACKAGES = ("torch", "torchvision", "open_clip_torch", "numpy", "scipy", "matplotlib", "iplkit")
@@ -85,7 +88,7 @@ def save_figure(
         origin: see `Origin`.
         config: the settings, a dataclass or a dict of plain values.
         seeds: every seed that the result hangs on.
-        inputs: files it was computed from; a word such as ``"generator"`` is a shipped weight.
+        inputs: files it was computed from, and folders of them; a word such as ``"generator"`` is a shipped weight.
         numbers: what the text may quote, name -> value; nested dicts are fine. Text quotes it as ``{num}`name:key` ``.
         seconds: measured times, name -> seconds; kept in ``name.run.json``, since they differ from run to run.
         tolerance: relative difference of a number that another machine may show.
@@ -161,15 +164,6 @@ def _cell(value, digits: int) -> str:
     return str(value).replace("|", "\\|")
 
 
-def format_number(value: float, digits: int = 3) -> str:
-    """A number with `digits` significant digits and no exponent between 0.001 and 1,000,000."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    if not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.{digits - 1}e}"
-    return f"{value:.{max(digits - 1 - math.floor(math.log10(abs(value))), 0)}f}"
-
-
 def table_numbers(table: pd.DataFrame) -> dict:
     """Every number of a table, as {first cell of the row: {column: value}}.
 
@@ -185,6 +179,7 @@ def table_numbers(table: pd.DataFrame) -> dict:
 
 def write_records(name: str, origin: Origin, files: list[Path], *, config, seeds, inputs, numbers, seconds, tolerance: float) -> None:
     """Write ``name.json`` and ``name.run.json`` beside the files they describe."""
+    exhibit = shown_as(name)
     record = {
         "name": name,
         "notebook": origin.notebook,
@@ -192,13 +187,16 @@ def write_records(name: str, origin: Origin, files: list[Path], *, config, seeds
         "tier": origin.tier,
         "config": plain(config or {}),
         "seeds": [int(seed) for seed in seeds],
-        "inputs": dict(_hash_input(item) for item in inputs),
+        "inputs": {key: digest for item in inputs for key, digest in _hash_inputs(item)},
         "files": {path.name: sha256(path) for path in files},
+        "caption": exhibit.caption if exhibit else None,
+        "alt": exhibit.alt if exhibit else None,
         "tolerance": tolerance,
         "numbers": plain(numbers or {}),
     }
-    write_json(origin.folder / f"{name}.json", record)
-    write_json(origin.folder / f"{name}.run.json", _circumstances(origin, seconds or {}))
+    path = origin.folder / f"{name}.json"
+    write_json(path, record)
+    write_json(path.with_suffix(".run.json"), _circumstances(origin, seconds or {}) | {"record": sha256(path)})
 
 
 def write_json(path: Path, record: dict) -> None:
@@ -231,22 +229,18 @@ def _relative(path: Path) -> str:
     return path.relative_to(paths.root()).as_posix() if path.is_relative_to(paths.root()) else path.name
 
 
-def _hash_input(item: str | Path) -> tuple[str, str]:
-    """A file by its path in the repository, a shipped weight by its name."""
+def _hash_inputs(item: str | Path) -> Iterator[tuple[str, str]]:
+    """A shipped weight by its name, a file by its path in the repository, a folder as its files; hidden ones left out."""
     hashes = shipped_hashes()
     if str(item) in hashes:
-        return str(item), hashes[str(item)]
+        yield str(item), hashes[str(item)]
+        return
     path = paths.root() / item
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"inputs needs files, or shipped weights ({', '.join(hashes) or 'none is shipped'}); it got {str(item)!r}")
-    return _relative(path), sha256(path)
-
-
-def shipped_hashes() -> dict[str, str]:
-    """Name of every shipped weight -> its SHA-256: ``generator``, ``clip``, ..., ``adapted/nada-sketch``."""
-    path = Path(__file__).parent / "shipped" / "hashes.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {file.removesuffix(".safetensors"): digest for file, digest in found.items()}
+    if path.is_dir():
+        yield f"{_relative(path)}/", "every file in it"
+    yield from ((_relative(file), sha256(file)) for file in ([path] if path.is_file() else files_of(path)))
 
 
 def _circumstances(origin: Origin, seconds: dict) -> dict:
@@ -256,13 +250,22 @@ def _circumstances(origin: Origin, seconds: dict) -> dict:
     used = modules_of_notebook(notebook) if notebook.suffix == ".ipynb" and notebook.is_file() else []
     files = [notebook, *used] if notebook.is_file() else []  # a script of bench/ has no cells
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "versions": {"python": platform.python_version()} | {p: v for p in PACKAGES if (v := _version(p))},
-        "device": {"machine": platform.machine(), "threads": torch.get_num_threads(), "gpu": torch.cuda.is_available()},
+        "device": {"machine": platform.machine(), "cpu": _cpu(), "threads": torch.get_num_threads(), "gpu": torch.cuda.is_available()},
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {"since the notebook began": round(time.perf_counter() - _started, 1)} | plain(seconds),
         "code": {_relative(path): sha256(path)[:16] for path in files},
     }
+
+
+def _cpu() -> str:
+    """The processor, as far as its kind can change the last digit of a sum."""
+    info = Path("/proc/cpuinfo")
+    first = info.read_text().partition("\n\n")[0] if info.is_file() else ""
+    found = dict(re.findall(r"^([^\t:]+)\s*: ?(.*)$", first, re.MULTILINE))
+    named = [f"{key} {found[key]}" for key in ("cpu family", "model", "stepping") if key in found]
+    return ", ".join([found.get("model name", platform.processor()), *named])
 
 
 def _version(package: str) -> str | None:
@@ -272,7 +275,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit, with a plus sign where the tree has changes; None outside a git repository."""
     try:
         done = subprocess.run(

@@ -1,7 +1,8 @@
 """What a notebook is made of, read from its code without running it.
 
 The workflow needs to know which modules a notebook imports, which adapted generators it opens, which cells of the
-thesis table it reads, and which figures, tables and records it writes and reads. All of it stands in the code as literals, so no second list can go stale.
+thesis table and which printed files it reads, and which figures, tables and records it writes and reads. All of it
+stands in the code as literals, so no second list can go stale.
 """
 
 import ast
@@ -15,6 +16,7 @@ from iplkit import paths
 from iplkit.errors import UserError
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
+PRINTED = {"cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*"}  # function -> what it reads of figures/
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,23 @@ class Source:
 
     Args:
         notebook: its path.
-        modules: files of `iplkit` it imports, directly or through other modules.
+        modules: files of `iplkit` it imports, directly or through other modules, and the data files that these name.
         adapted: (method, target) of every adapted generator it opens.
         cells: plans whose cells it reads.
+        printed: files in ``figures/`` that it reads as they are printed.
         reads: records of other notebooks that it reads.
         writes: figures and tables that it writes, in order.
+        exports: whether it writes what the live page fetches.
     """
 
     notebook: Path
     modules: tuple[Path, ...]
     adapted: tuple[tuple[str, str], ...]
     cells: tuple[str, ...]
+    printed: tuple[Path, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    exports: bool
 
     @property
     def name(self) -> str:
@@ -50,7 +56,7 @@ def read_source(notebook: Path) -> Source:
         UserError: if it is missing or not a notebook, if its code cannot be parsed, or if a name is not a literal.
     """
     tree = _parse(notebook)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in _walk(tree) if isinstance(node, ast.Call)]
 
     def literals(function: str, positions: tuple[int, ...]) -> list[tuple[str, ...]]:
         found = [call for call in calls if _called(call) == function]
@@ -61,9 +67,30 @@ def read_source(notebook: Path) -> Source:
         modules_of_notebook(notebook),
         tuple(literals("adapted_path", (0, 1))),
         tuple(name for (name,) in literals("cells_path", (0,))),
+        _printed(tree, {_called(call) for call in calls}),
         tuple(name for (name,) in literals("read_numbers", (0,))),
-        tuple(name for f in ("save_figure", "save_table") for (name,) in literals(f, (1,))),
+        names_written(notebook),
+        "iplkit.web.export.export" in _imports(tree, "") and any(_called(call) == "export" for call in calls),
     )
+
+
+def names_written(notebook: Path) -> tuple[str, ...]:
+    """Figures, then tables, that a notebook writes.
+
+    Raises:
+        UserError: as `read_source`.
+    """
+    calls = [node for node in _walk(_parse(notebook)) if isinstance(node, ast.Call)]
+    found = [_literals(call, (1,), f, notebook) for f in ("save_figure", "save_table") for call in calls if _called(call) == f]
+    return tuple(dict.fromkeys(name for (name,) in found))
+
+
+def _printed(tree: ast.Module, called: set[str]) -> tuple[Path, ...]:
+    """Printed files that the code names, or reads through a function that `PRINTED` knows."""
+    figures = paths.root() / "figures"
+    named = {name for name in _texts(tree) if re.fullmatch(r"[\w-]+\.(md|csv|json|png|svg)", name)}
+    found = {path for name in PRINTED if name in called for path in figures.glob(PRINTED[name])}
+    return tuple(sorted(found | {figures / name for name in named if (figures / name).is_file()}))
 
 
 def modules_of_notebook(notebook: Path) -> tuple[Path, ...]:
@@ -76,13 +103,18 @@ def modules_of_module(name: str) -> tuple[Path, ...]:
     return _closure({name})
 
 
+def modules_of_script(path: Path) -> tuple[Path, ...]:
+    """Files of `iplkit` that a script outside of it imports, directly or through other modules, sorted."""
+    return _closure(_imports(ast.parse(path.read_text(encoding="utf-8")), ""))
+
+
 def _closure(todo: set[str]) -> tuple[Path, ...]:
-    seen = set()
+    seen, package = set(), _package()
     while todo:
         name = todo.pop()
-        for path in _files(name):
+        for path in _files(name, package):
             if path not in seen:
-                seen.add(path)
+                seen |= {path, *_data_files(path)}
                 todo |= _module_imports(path)
     return tuple(sorted(seen))
 
@@ -133,17 +165,38 @@ def _literals(call: ast.Call, positions: tuple[int, ...], function: str, noteboo
 @cache
 def _module_imports(path: Path) -> set[str]:
     package = ".".join(path.relative_to(_package().parent).parent.parts)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _tree(path)
     return _imports(tree, package) | _dynamic_imports(tree)
+
+
+@cache
+def _data_files(path: Path) -> list[Path]:
+    """Files beside a module that its code names, such as ``prompts.json``."""
+    named = {name for name in _texts(_tree(path)) if re.fullmatch(r"[\w-]+\.\w+", name)}
+    return [path.with_name(name) for name in sorted(named) if path.with_name(name).is_file()]
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _walk(tree: ast.Module) -> list[ast.AST]:
+    """All nodes; several functions look through the same tree."""
+    return list(ast.walk(tree))
+
+
+def _texts(tree: ast.Module) -> set[str]:
+    return {node.value for node in _walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _dynamic_imports(tree: ast.Module) -> set[str]:
     """Modules that the code imports by a string: ``"iplkit.nets.judge:load_judge"``, or a folder, ``f"iplkit.x.{name}"``."""
-    words = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
+    words = {node.attr if isinstance(node, ast.Attribute) else node.id for node in _walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
     if "import_module" not in words:
         return set()
-    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    names = {match[0] for text in texts if (match := re.match(r"iplkit(\.\w+)+\.?", text))}
+    names = {match[0] for text in _texts(tree) if (match := re.match(r"iplkit(\.\w+)+\.?", text))}
     folders = {name[:-1] for name in names if name.endswith(".")}
     plugs = {f"{folder}.{path.stem}" for folder in folders for path in _package().joinpath(*folder.split(".")[1:]).glob("*.py")}
     return names - {f"{folder}." for folder in folders} | folders | plugs
@@ -152,7 +205,7 @@ def _dynamic_imports(tree: ast.Module) -> set[str]:
 def _imports(tree: ast.Module, package: str) -> set[str]:
     """Names of modules of ours that the code imports, also inside functions."""
     names = set()
-    for node in ast.walk(tree):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -162,12 +215,13 @@ def _imports(tree: ast.Module, package: str) -> set[str]:
     return {name for name in names if name.split(".")[0] == "iplkit"}
 
 
-def _files(name: str) -> list[Path]:
+@cache
+def _files(name: str, package: Path) -> list[Path]:
     """Files of a module and of the packages it lies in; none for a name that is no module."""
     parts = name.split(".")[1:]
-    candidates = [_package().joinpath(*parts[:k], "__init__.py") for k in range(len(parts) + 1)]
+    candidates = [package.joinpath(*parts[:k], "__init__.py") for k in range(len(parts) + 1)]
     if parts:
-        candidates.append(_package().joinpath(*parts[:-1], f"{parts[-1]}.py"))
+        candidates.append(package.joinpath(*parts[:-1], f"{parts[-1]}.py"))
     return [path for path in candidates if path.is_file()]
 
 

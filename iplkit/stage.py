@@ -1,5 +1,6 @@
 """The book's source as it is built: executed notebooks and fresh figures at the paths the repository gives them."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,19 +10,25 @@ from pathlib import Path
 import click
 
 from iplkit import paths
-from iplkit.errors import UserError
+from iplkit.errors import UserError, one_sentence
+from iplkit.web.inline import NAME, inline_script
+from iplkit.web.kernel_only import kernel_only
 
-LIVE = "book/_static/live/data"  # where the page looks for what a run exported to its folder "live"
+SCRIPTS = "book/_static/live"  # the live page's own code
+LIVE = f"{SCRIPTS}/data"  # where it looks for what a run exported to its folder "live"
+INLINE = f"{SCRIPTS}/{NAME}"
 FRAME = ("_config.yml", "_toc.yml", "book", "figures", "iplkit/shipped/cards")  # copied as they are
 
 THREADS = "1"  # in each process; steps run side by side, and one thread makes the same bytes on the same machine
+PYTHON = "IPLKIT_PYTHON"  # names the interpreter, so that no command holds a path: a moved environment makes nothing out of date
 
 
 def environment() -> dict[str, str]:
     """Variables for the processes that this package starts: they import this very package, on one thread each."""
     threads = {name: THREADS for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    path = os.pathsep.join([str(paths.root()), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | threads | {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join(dict.fromkeys([str(paths.root()), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]))
+    same = {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "JUPYTER_PREFER_ENV_PATH": "1", "PYTHONUNBUFFERED": "1", PYTHON: sys.executable}
+    return os.environ | threads | same
 
 
 def stage_folder() -> Path:
@@ -55,35 +62,70 @@ def stage(tier: str, profile: str) -> Path:
 
     Returns:
         The staged tree.
+
+    Raises:
+        UserError: if a notebook shows a control that does nothing without a kernel.
     """
     folder, wanted = stage_folder(), contents(tier, profile)
+    _refuse_dead_controls(wanted)
     for relative, source in wanted.items():
-        target = folder / relative
-        if not target.is_file() or target.read_bytes() != source.read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-    for relative in set(_files(folder, folder)) - set(wanted):
+        _put(folder / relative, source.read_bytes())
+    made = _made(wanted)
+    for relative, content in made.items():
+        _put(folder / relative, content)
+    for relative in set(_files(folder, folder)) - set(wanted) - set(made):
         if not relative.startswith("_build/"):
             (folder / relative).unlink()
     return folder
 
 
+def _made(wanted: dict[str, Path]) -> dict[str, bytes]:
+    """What no other step makes: the live page's files in one, if a run exported them."""
+    files = {name.removeprefix(f"{SCRIPTS}/"): path for name, path in wanted.items() if name.startswith(f"{SCRIPTS}/")}
+    return {INLINE: inline_script(files)} if any(name.startswith(f"{LIVE}/") for name in wanted) else {}
+
+
+def _refuse_dead_controls(wanted: dict[str, Path]) -> None:
+    for name, path in wanted.items():
+        if path.suffix == ".ipynb" and (cells := kernel_only(json.loads(path.read_text(encoding="utf-8")))):
+            raise UserError(f"a page needs controls that work without a kernel; {name} shows others in cell {', '.join(cells)}")
+
+
+def _put(target: Path, content: bytes) -> None:
+    if not target.is_file() or target.read_bytes() != content:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
 def build_book(tier: str = "laptop", profile: str = "world") -> Path:
     """Stage and build the book; a warning is an error.
+
+    Always all pages, in a folder of their own that then takes the place of the old one: Sphinx keeps half-written
+    pages of a killed build, and pages it builds again differ from those of a fresh build.
 
     Returns:
         The first page.
 
     Raises:
-        UserError: if the build fails; its messages are printed before.
+        UserError: if the build fails; its messages are printed before, and the old pages stay.
     """
-    folder = stage(tier, profile)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going", "--quiet"]
+    folder, fresh = stage(tier, profile), paths.root() / "_build" / "book"
+    shutil.rmtree(fresh, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "--path-output", str(fresh)]
+    command += ["-W", "-n", "--keep-going", "--quiet"]
     done = subprocess.run(command, cwd=paths.root(), env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         click.echo(done.stdout + done.stderr, err=True)
         raise UserError("the book needs pages that build without a warning; see the messages above")
+    _replace(first_page().parent, fresh / "_build" / "html")
+    shutil.rmtree(fresh)
     return first_page()
+
+
+def _replace(old: Path, new: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    old.parent.mkdir(parents=True, exist_ok=True)
+    new.rename(old)
 
 
 def _files(top: Path, base: Path) -> dict[str, Path]:
@@ -98,11 +140,8 @@ def _files(top: Path, base: Path) -> dict[str, Path]:
 @click.option("--profile", default="world")
 def main(tier: str, profile: str) -> None:
     """Stage and build the book; the workflow calls this."""
-    try:
+    with one_sentence():
         build_book(tier, profile)
-    except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,6 @@ A file of weights holds tensors and one JSON record about them. Nothing in it ca
 
 import hashlib
 import json
-import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors.torch
@@ -16,39 +12,10 @@ import torch
 from torch import Tensor
 
 from iplkit.errors import UserError
+from iplkit.files import atomic_path, sha256
 
+__all__ = ["atomic_path", "file_kind", "read_metadata", "read_weights", "sha256", "write_weights"]
 RECORD = "iplkit"  # the one metadata key; one key has one order, so equal weights are equal bytes
-
-
-@contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Write under a temporary name in the same folder, then rename: readers never see half a file.
-
-    The folder is made if it is missing. If the block raises, nothing is left behind.
-
-    Args:
-        path: where the file shall stand in the end.
-
-    Yields:
-        The temporary path to write to; it ends like `path`, for libraries that look at the ending.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def file_kind(path: str | Path) -> str:

@@ -1,54 +1,85 @@
-"""Controls for a notebook that a reader runs: sliders that redraw a picture at once.
-
-They need a running kernel. A static page shows `iplkit.plotting.filmstrip` instead.
-"""
+"""Sliders that redraw a picture: widgets where a kernel runs, frames drawn before where none does; one definition for both."""
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import ipywidgets
 from torch import Tensor
 
 from iplkit.errors import UserError
+from iplkit.filmstrip import Filmstrip, filmstrip
 from iplkit.images import to_pil
+from iplkit.web.controls import Range
 
-LABEL_WIDTH = "initial"  # as wide as the name needs
+
+@dataclass(frozen=True)
+class Sliders:
+    """One slider a name, and the picture that belongs to their values; `sliders` makes it."""
+
+    draw: Callable[[dict[str, float]], Tensor]
+    names: tuple[str, ...]
+    span: Range
+    alt: str
+    scale: int
+
+    def show(self, kernel: bool) -> "ipywidgets.VBox | Filmstrip":
+        """The widgets if a kernel will run behind them, else the frames."""
+        return self.widget() if kernel else self.strip()
+
+    def widget(self) -> ipywidgets.VBox:
+        """A box that a notebook shows; its last child is the picture."""
+        knobs = {name: slider(name, self.span) for name in self.names}
+        picture = ipywidgets.Image(format="png")
+
+        def redraw(change=None) -> None:
+            picture.value = png(self.draw({name: knob.value for name, knob in knobs.items()}), self.scale)
+
+        for knob in knobs.values():
+            knob.observe(redraw, names="value")
+        redraw()
+        return ipywidgets.VBox([*knobs.values(), picture])
+
+    def strip(self) -> Filmstrip:
+        """Frames of one slider at a time at its stops, the others at the start."""
+        start, values = dict.fromkeys(self.names, self.span.start), sorted({*self.span.stops, self.span.start})
+        frames = {name: [(_label(name, value), self.draw(start | {name: value})) for value in values] for name in self.names}
+        return filmstrip(frames, alt=self.alt, scale=self.scale, start=_label(self.names[0], self.span.start))
 
 
 def sliders(
     draw: Callable[[dict[str, float]], Tensor], names: Sequence[str], *,
-    low: float = -2.0, high: float = 2.0, step: float = 0.25, scale: int = 4,
-) -> ipywidgets.VBox:  # fmt: skip
-    """One slider a name and the picture that belongs to their values.
+    low: float = -2.0, high: float = 2.0, step: float = 0.25, stops: Sequence[float] = (), alt: str = "", scale: int = 4,
+) -> Sliders:  # fmt: skip
+    """Define one slider a name.
 
     Args:
-        draw: values by name -> one picture, ``[1, 3, H, W]`` or ``[3, H, W]`` in [-1, 1]. Called once for the start
-            (0, or the nearest end) and once for every move.
+        draw: values by name -> one picture, ``[1, 3, H, W]`` or ``[3, H, W]`` in [-1, 1].
         names: what the sliders are called, each once.
-        low, high, step: their range.
+        low, high, step: their range; they start at 0, or at the nearest end.
+        stops: values of the frames for a page without a kernel; both ends if none is given.
+        alt: one sentence for readers who cannot see the picture.
         scale: each picture pixel becomes a block of this many screen pixels, at each side.
 
-    Returns:
-        A box that a notebook shows; its last child is the picture.
-
     Raises:
-        UserError: if there is no name, a name comes twice, or the range is empty.
+        UserError: if there is no name, a name comes twice, the range is empty, or a stop lies outside.
     """
     if not names or len(set(names)) < len(names):
         raise UserError(f"sliders need names, each once; got {list(names)}")
     if not low < high or step <= 0:
         raise UserError(f"sliders need low < high and a step above 0; got low {low}, high {high}, step {step}")
-    start = min(max(0.0, low), high)
-    knobs = {name: _slider(name, start, low, high, step) for name in names}
-    picture = ipywidgets.Image(format="png")
+    if outside := [stop for stop in stops if not low <= stop <= high]:
+        raise UserError(f"stops must lie in {low:g} to {high:g}; got {outside}")
+    return Sliders(draw, tuple(names), Range(low, high, step, min(max(0.0, low), high), tuple(stops) or (low, high)), alt, scale)
 
-    def redraw(change=None) -> None:
-        picture.value = png(draw({name: knob.value for name, knob in knobs.items()}), scale)
 
-    for knob in knobs.values():
-        knob.observe(redraw, names="value")
-    redraw()
-    return ipywidgets.VBox([*knobs.values(), picture])
+def slider(name: str, span: Range) -> ipywidgets.Widget:
+    """One widget for one range, as wide as its name needs."""
+    kind = ipywidgets.IntSlider if span.step == 1 else ipywidgets.FloatSlider
+    return kind(
+        value=span.start, min=span.low, max=span.high, step=span.step, description=name, continuous_update=True,
+        style={"description_width": "initial"},
+    )  # fmt: skip
 
 
 def png(image: Tensor, scale: int = 1) -> bytes:
@@ -58,8 +89,5 @@ def png(image: Tensor, scale: int = 1) -> bytes:
     return file.getvalue()
 
 
-def _slider(name: str, value: float, low: float, high: float, step: float) -> ipywidgets.FloatSlider:
-    return ipywidgets.FloatSlider(
-        value=value, min=low, max=high, step=step, description=name,
-        style={"description_width": LABEL_WIDTH}, continuous_update=True,
-    )  # fmt: skip
+def _label(name: str, value: float) -> str:
+    return f"{name} {value:+g}".replace("-", "\N{MINUS SIGN}") if value else f"{name} 0"

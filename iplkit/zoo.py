@@ -21,6 +21,7 @@ from iplkit.weights import atomic_path, file_kind, sha256
 SHIPPED = Path(__file__).parent / "shipped"
 PAPER_FOLDER = "IPLKIT_PAPER_WEIGHTS"
 HASHES = "hashes.json"
+CARDS = "cards.json"  # the hashes of the cards, which change more often than weights
 ADAPTED = "adapted"
 
 
@@ -173,11 +174,17 @@ def hashes(folder: Path | None = None) -> dict[str, str]:
 
 
 def record_hashes(folder: Path | None = None) -> dict[str, str]:
-    """Hash every shipped file anew and write the list; the last step of `make models`."""
+    """Hash every shipped weight and every card anew and write the two lists; the last step of `make models`.
+
+    Returns:
+        The hashes of the weights.
+    """
     folder = Path(folder or SHIPPED)
     found = {p.relative_to(folder).as_posix(): sha256(p) for p in sorted(folder.rglob("*.safetensors")) if p.name[0] != "."}
-    with atomic_path(folder / HASHES) as temporary:
-        temporary.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    cards = {p.name: sha256(p) for p in sorted((folder / "cards").glob("*.json"))}
+    for name, listed in ((HASHES, found), (CARDS, cards)):
+        with atomic_path(folder / name) as temporary:
+            temporary.write_text(json.dumps(listed, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return found
 
 

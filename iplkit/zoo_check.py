@@ -198,11 +198,19 @@ def summary(bar: str, rows: list[Row], seconds: float) -> str:
     return f"{bar}  {'; '.join(asked)}  [{seconds:.0f} s]"
 
 
+def parts_of(report: Report, folder: Path) -> list[Path]:
+    """The files that the rows of a report were taken from, or are kept in."""
+    parts = [folder / f"check-{bar.lower()}.json" for bar in report.seconds]
+    steered = sorted(folder.glob("steer-*.json")) if "M7" in report.seconds else []
+    return [path for path in [*parts, *steered] if path.is_file() and not path.name.endswith(".run.json")]
+
+
 def store(report: Report, out: Path, scale: Scale, quick: bool, models: dict | None) -> None:
     """Write both tables with their records."""
     origin = Origin(COMMAND, tier="smoke" if quick else "full", out=str(out.resolve()))
     used = {name for bar in report.seconds for name in NEEDS[bar]} - set(models or {})
-    common = {"config": asdict(scale), "seeds": [scale.seed], "inputs": sorted(used & set(shipped_hashes()))}
+    inputs = [*sorted(used & set(shipped_hashes())), *parts_of(report, out / ("smoke" if quick else "full"))]
+    common = {"config": asdict(scale), "seeds": [scale.seed], "inputs": inputs}
     for name, asked_only in (("tab-world-models", True), ("tab-world-models-details", False)):
         frame = report.frame(asked_only)
         numbers = {f"{row.bar} {row.quantity}": row.value for row in report.rows if row.asked or not asked_only}

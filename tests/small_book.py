@@ -6,6 +6,16 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PARAMETERS = 'PROFILE: str = "world"  # which models\nTIER: str = "laptop"  # how much\nOUT: str = ""  # where figures go'
+SAVE = """import hashlib, json, pathlib
+def save_table(text, name, origin):
+    folder = pathlib.Path(OUT)
+    folder.mkdir(parents=True, exist_ok=True)
+    for ending in ("csv", "md"):
+        (folder / f"{name}.{ending}").write_text(text)
+    (folder / f"{name}.run.json").write_text("{}")
+    files = {f"{name}.csv": hashlib.sha256(text.encode()).hexdigest()}
+    (folder / f"{name}.json").write_text(json.dumps({"files": files}))
+"""  # a notebook's own table, with the seal of a real one and without the seconds that torch takes to import
 
 
 def notebook(*cells: str, parameters: str | None = PARAMETERS) -> str:
@@ -23,6 +33,13 @@ def _cell(kind: str, source: str, tags: list[str]) -> dict:
     return {"cell_type": kind, "metadata": {"tags": tags} if tags else {}, "source": source, **extra}
 
 
+def chapter_with_figure(name: str, *, label: str | None = None, caption: str = "**One.**", alt: str = "A line.") -> str:
+    """A notebook that saves one figure and shows it with these words."""
+    made = json.loads(notebook("# One", f'save_figure(fig, "{name}", origin)'))
+    made["cells"][-1]["metadata"] = {"mystnb": {"figure": {"name": label or name, "caption": caption}, "image": {"alt": alt}}}
+    return json.dumps(made)
+
+
 def make(folder: Path, notebooks: dict[str, str]) -> Path:
     """A repository with one page and the given notebooks (name -> JSON), around the real package."""
     (folder / "notebooks").mkdir(parents=True)
@@ -31,7 +48,7 @@ def make(folder: Path, notebooks: dict[str, str]) -> Path:
     (folder / "iplkit").symlink_to(REPOSITORY / "iplkit")
     for name in ("Snakefile", "_config.yml"):
         shutil.copyfile(REPOSITORY / name, folder / name)
-    for name in ("_ext", "_static"):
+    for name in ("_ext", "_static", "_templates"):
         shutil.copytree(REPOSITORY / "book" / name, folder / "book" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(REPOSITORY / "book" / "references.bib", folder / "book" / "references.bib")
     (folder / "book" / "intro.md").write_text("# Intro\n\nWords and $\\z$.\n")
@@ -42,15 +59,32 @@ def make(folder: Path, notebooks: dict[str, str]) -> Path:
     return folder
 
 
+def own_package(folder: Path) -> Path:
+    """Give a small repository a package of its own, which a test can change; the weights are links."""
+    (folder / "iplkit").unlink()
+    ignore = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    shutil.copytree(REPOSITORY / "iplkit", folder / "iplkit", ignore=ignore)
+    for weights in (REPOSITORY / "iplkit" / "shipped").rglob("*.safetensors"):
+        (folder / weights.relative_to(REPOSITORY)).symlink_to(weights)
+    return folder
+
+
 def write_record(folder: Path, name: str, numbers: dict, **more) -> Path:
     """A record with its table, as `iplkit.records` writes them."""
-    from iplkit.weights import sha256
+    from iplkit.files import sha256
 
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{name}.csv"
     table.write_text("a,b\n1,2\n")
     record = {"name": name, "notebook": "notebooks/00_one.ipynb", "profile": "world", "tier": "laptop", "config": {}, "seeds": []}
-    record |= {"inputs": {}, "files": {table.name: sha256(table)}, "tolerance": 0.01, "numbers": numbers} | more
-    (folder / f"{name}.json").write_text(json.dumps(record))
-    (folder / f"{name}.run.json").write_text("{}")
-    return folder / f"{name}.json"
+    record |= {"inputs": {}, "files": {table.name: sha256(table)}, "caption": None, "alt": None, "tolerance": 0.01, "numbers": numbers} | more
+    return seal(folder / f"{name}.json", json.dumps(record))
+
+
+def seal(path: Path, text: str, **run) -> Path:
+    """Write a record, and the record of its run beside it."""
+    from iplkit.files import sha256
+
+    path.write_text(text)
+    path.with_suffix(".run.json").write_text(json.dumps({"record": sha256(path)} | run))
+    return path

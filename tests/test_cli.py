@@ -46,6 +46,8 @@ def test_help_needs_no_heavy_package():
     (("nonsense",), "No such command 'nonsense'"),
     (("zoo", "list", "--profile", "mars"), "'mars'"),
     (("evaluate", "no-such-folder", "."), "no-such-folder"),
+    (("book", "--code"), "they need --pdf"),
+    (("book", "--pdf", "--browser", "no-such-browser"), "version 131 or newer, and 'no-such-browser' cannot be run"),
 ])  # fmt: skip
 def test_what_does_not_fit_is_one_sentence_and_exit_code_2(arguments, words):
     result = run(*arguments)

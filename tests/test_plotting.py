@@ -1,20 +1,15 @@
-"""What `iplkit.plotting` promises about colors, pixels and sliders."""
-
-import base64
-import io
-import re
+"""What `iplkit.plotting` promises about colors and pixels."""
 
 import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from PIL import Image
 
 from iplkit import plotting
 from iplkit.errors import UserError
 from iplkit.images import to_uint8
-from iplkit.plotting import COLORS, filmstrip, image_grid, ink, label_end, new_figure, plain_log
+from iplkit.plotting import COLORS, image_grid, ink, label_end, new_figure, plain_log
 
 
 def luminance(color):
@@ -113,14 +108,3 @@ def test_log_axis_has_plain_numbers_and_lines_have_names():
     fig.canvas.draw()
     assert {"1", "2", "5", "10"} <= {label.get_text() for label in ax.get_xticklabels()}
     assert ax.texts[0].get_color() == ink(plotting.IPL)
-
-
-def test_filmstrip_holds_all_frames_in_order_and_says_what_it_shows():
-    images = pictures(3)
-    html = filmstrip(images, ["0", "a & b", "1"], alt='three "frames"')._repr_html_()
-    sprite = Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^)]+)\)", html)[1])))
-    np.testing.assert_array_equal(np.asarray(sprite), np.concatenate(list(to_uint8(images).permute(0, 2, 3, 1).numpy()), axis=1))
-    assert 'aria-label="three &quot;frames&quot;"' in html and "a &amp; b" in html and 'max="2"' in html
-    assert "http" not in html, "a slider must work offline"
-    with pytest.raises(UserError, match="2 labels for 3 frames"):
-        filmstrip(images, ["0", "1"], alt="")

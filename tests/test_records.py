@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+import small_book
 import torch
 
 from iplkit import records
 from iplkit.errors import UserError
+from iplkit.files import sha256
 from iplkit.plotting import image_grid, new_figure
-from iplkit.records import Origin, format_number, markdown_table, plain, read_numbers, save_figure, save_table
-from iplkit.weights import sha256
+from iplkit.records import Origin, markdown_table, plain, read_numbers, save_figure, save_table
 
 TABLE = pd.DataFrame({"method": ["NADA", "IPL"], "FID": [12.345678, 9.5], "n": [100, 100]})
 
@@ -43,7 +44,7 @@ def test_a_figure_stands_beside_what_made_it(origin):
 def test_what_may_differ_is_kept_apart(origin):
     draw(origin, seconds={"training": 1.25})
     run = json.loads((origin.folder / "fig-line.run.json").read_text())
-    assert {"commit", "versions", "device", "time", "seconds", "code"} == set(run)
+    assert {"commit", "versions", "device", "time", "seconds", "code", "record"} == set(run)
     assert run["seconds"]["training"] == 1.25 and "torch" in run["versions"]
     assert not {"time", "seconds", "versions"} & set(record(origin, "fig-line"))
 
@@ -84,11 +85,6 @@ def test_a_table_prints_missing_values_and_truth_in_words():
     assert markdown_table(table).splitlines()[2:] == ["| x\\|y | – | yes |", "| z | 0.00123 | no |"]
 
 
-@pytest.mark.parametrize("value, text", [(12.3456, "12.3"), (0.98765, "0.988"), (1234.5, "1234"), (0.0, "0"), (-0.5, "-0.500"), (1e-7, "1.00e-07")])
-def test_numbers_keep_three_digits(value, text):
-    assert format_number(value) == text
-
-
 def test_settings_and_results_become_plain_json():
     @dataclass
     class Config:
@@ -127,6 +123,30 @@ def test_an_unknown_tier_or_profile_is_refused():
 def test_rows_that_begin_alike_are_refused(origin):
     with pytest.raises(UserError, match="two rows begin alike"):
         save_table(pd.DataFrame({"a": ["x", "x"], "b": [1.0, 2.0]}), "tab-twice", origin)
+
+
+def test_a_record_is_sealed_so_that_a_change_by_hand_is_found(origin):
+    draw(origin)
+    sealed = json.loads((origin.folder / "fig-line.run.json").read_text())["record"]
+    assert sealed == sha256(origin.folder / "fig-line.json")
+
+
+def test_a_folder_of_inputs_is_recorded_file_by_file(origin, tmp_path, monkeypatch):
+    monkeypatch.setattr("iplkit.paths.root", lambda: tmp_path)
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "a.json").write_text("1")
+    draw(origin, inputs=["cells"])
+    assert record(origin, "fig-line")["inputs"] == {"cells/": "every file in it", "cells/a.json": sha256(tmp_path / "cells" / "a.json")}
+
+
+def test_a_record_keeps_the_words_that_its_page_shows(tmp_path, monkeypatch):
+    folder = small_book.make(tmp_path / "book", {"00_one": small_book.chapter_with_figure("fig-line", caption="**One.**", alt="A line.")})
+    monkeypatch.chdir(folder)
+    origin = Origin("notebooks/00_one.ipynb", out="figures")
+    draw(origin)
+    assert (record(origin, "fig-line")["caption"], record(origin, "fig-line")["alt"]) == ("**One.**", "A line.")
+    draw(origin, "fig-other")
+    assert record(origin, "fig-other")["caption"] is None, "no page shows it"
 
 
 def test_a_full_disk_leaves_nothing_half_written(origin, monkeypatch):

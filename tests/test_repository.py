@@ -14,7 +14,8 @@ from small_book import REPOSITORY
 from iplkit.sources import PARAMETERS
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-REQUIRED = PROJECT["dependencies"] + [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIRED = PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra]
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 
 
@@ -27,7 +28,7 @@ def test_conda_and_pip_install_the_same():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
     plain = [line for line in environment["dependencies"] if isinstance(line, str)]
     (pip,) = [line["pip"] for line in environment["dependencies"] if isinstance(line, dict)]
-    assert [line for line in pip if not line.startswith("-")] == REQUIRED
+    assert [line for line in pip if not line.startswith("-")] == [line for line in REQUIRED if line not in EXTRAS["cluster"]]
     assert {"-c requirements.txt", "-e ."} == {line for line in pip if line.startswith("-")}
     assert f"python{PROJECT['requires-python']}" in plain
 
@@ -59,11 +60,25 @@ def test_a_notebook_is_committed_clean(path):
     notebook = json.loads(path.read_text())
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert not any(cell["outputs"] or cell["execution_count"] for cell in code), "outputs are committed"
-    assert all(cell.get("id") for cell in notebook["cells"]), "cells need stable ids"
+    ids = [cell.get("id") for cell in notebook["cells"]]
+    assert all(ids) and len(set(ids)) == len(ids), "cells need stable ids"
     (parameters,) = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
     lines = [line for line in "".join(parameters["source"]).splitlines() if line.strip()]
     for line, name in zip(lines, PARAMETERS, strict=True):
         assert re.match(rf'{name}(: str)? = "[\w-]*"  # \w', line), "parameters are commented literals"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_read_without_the_book(path):
+    """The book knows its macros from _config.yml; elsewhere the second cell defines them, and the book leaves that cell out."""
+    macros = yaml.safe_load((REPOSITORY / "_config.yml").read_text())["sphinx"]["config"]["mathjax3_config"]["tex"]["macros"]
+    first, own, *rest = json.loads(path.read_text())["cells"]
+    assert own["id"] == "without-the-book" and own["metadata"]["tags"] == ["remove-cell"], "the second cell is missing, see other notebooks"
+    text = "\n".join("".join(cell["source"]) for cell in (first, *rest) if cell["cell_type"] == "markdown")
+    used = [name for name in macros if re.search(rf"\\{name}(?![A-Za-z])", text)]
+    wanted = "".join(f"\\def\\{name}{{{macros[name]}}}" for name in used)
+    defined = re.match(r"(?:\$(.*?)\$)?Read without the book", "".join(own["source"]))[1] or ""
+    assert defined == wanted, f"the cell {own['id']} should begin with ${wanted}$"
 
 
 def test_nothing_in_git_is_large_or_built_or_belongs_to_one_machine():
@@ -100,7 +115,7 @@ def test_the_checks_of_a_submission_stop_at_the_first_failure():
     text = (REPOSITORY / ".ci" / "run").read_text()
     assert "set -euo pipefail" in text
     steps = re.findall(r"^step \w+ (.*)$", text, re.MULTILINE)
-    assert steps == ["make install", "make test", "make thesis", ".venv/bin/iplkit verify"]
+    assert steps == ["make install", "make test", "make thesis", "make browse", ".venv/bin/iplkit verify"]
     assert subprocess.run(["bash", "-n", str(REPOSITORY / ".ci" / "run")], check=False).returncode == 0
 
 

@@ -1,13 +1,12 @@
 import json
 import pickle
-import stat
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from iplkit.errors import UserError
-from iplkit.weights import atomic_path, file_kind, read_metadata, read_weights, sha256, write_weights
+from iplkit.weights import file_kind, read_metadata, read_weights, sha256, write_weights
 
 
 @pytest.fixture
@@ -107,21 +106,3 @@ def test_another_hash_is_refused(file):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="there is none"):
         read_weights(tmp_path / "none.safetensors")
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(file):
-    before = file.read_bytes()
-    with pytest.raises(RuntimeError), atomic_path(file) as temporary:
-        temporary.write_bytes(b"half")
-        raise RuntimeError
-    assert file.read_bytes() == before and list(file.parent.iterdir()) == [file]
-
-
-def test_an_atomic_file_has_ordinary_rights_and_its_folder_is_made(tmp_path):
-    plain = tmp_path / "plain"
-    plain.write_bytes(b"")
-    path = tmp_path / "new" / "x.json"
-    with atomic_path(path) as temporary:
-        assert temporary.suffix == ".json" and temporary.parent == path.parent
-        temporary.write_bytes(b"")
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)

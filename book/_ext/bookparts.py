@@ -1,6 +1,8 @@
 """What the book needs from Sphinx and does not get elsewhere.
 
 ``{num}`name:key|format` `` prints a number from ``figures/name.json``, so that no measured number is typed by hand.
+``{given}`18 of 18` `` prints what it says: a number that was not measured here, the constant of a definition or one that
+a paper prints.
 MathJax is copied into the book from a Python package, so that formulas need no network.
 One script of sphinx-thebe, which breaks every page, is mended.
 """
@@ -17,11 +19,19 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
 
 from iplkit.prose import look_up, parse_num
-from iplkit.records import format_number
+from iplkit.numbers import format_number
 
 log = logging.getLogger(__name__)
 MATHJAX = "_static/mathjax"
 MATHJAX_PARTS = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+
+
+class GivenRole(SphinxRole):
+    """A number that was not measured here, as it is typed."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        """Print the text."""
+        return [nodes.inline(self.rawtext, self.text, classes=["num"])], []
 
 
 class NumberRole(SphinxRole):
@@ -37,7 +47,8 @@ class NumberRole(SphinxRole):
         value = look_up(json.loads(path.read_text(encoding="utf-8"))["numbers"], key)
         if value is None or isinstance(value, dict | list):
             return self._unknown(f"{name} holds no number {key!r}")
-        return [nodes.inline(self.rawtext, show(value, form), classes=["num"])], []
+        classes = ["num", "words"] if isinstance(value, str) else ["num"]
+        return [nodes.inline(self.rawtext, show(value, form), classes=classes)], []
 
     def _unknown(self, sentence: str) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         log.warning("%s", sentence, location=self.get_location(), type="num", subtype="unknown")
@@ -78,8 +89,9 @@ def keep_one_constant(app: Sphinx, pagename: str, templatename: str, context: di
 
 
 def setup(app: Sphinx) -> dict:
-    """Register the role and the two mends."""
+    """Register the roles and the two mends."""
     app.add_role("num", NumberRole())
+    app.add_role("given", GivenRole())
     app.config.mathjax_path = "mathjax/tex-chtml.js"
     app.connect("build-finished", copy_mathjax)
     app.connect("html-page-context", keep_one_constant, priority=900)

@@ -12,7 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from iplkit.records import format_number
+from iplkit.numbers import format_number
 
 CARDS = "iplkit/shipped/cards"
 WIDTH, HEIGHT = 420, 90  # of a curve, screen pixels

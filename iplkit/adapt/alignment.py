@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iplkit.adapt.prompt_lists import check_prompts, known, prompt_list
+from iplkit.adapt.prompt_lists import check_prompts, prompts_of
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.adapt.task import Task
 from iplkit.errors import UserError
@@ -56,5 +56,5 @@ def alignment_term(task: Task) -> Callable[[Tensor], Tensor]:
     `settings.prompts` are the sentences about the target; empty takes those of `prompt_list` whose words this
     CLIP knows. `settings.align_weight` is the term's weight within lambda_l.
     """
-    prompts = task.settings.prompts or known(task.clip, prompt_list(task.target))
+    prompts = prompts_of(task.settings.prompts, task.target, task.clip)
     return prompt_alignment(prompt_anchor(task.clip, prompts), task.settings.align_weight)

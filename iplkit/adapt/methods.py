@@ -22,7 +22,7 @@ from iplkit.adapt.loop import Eye, Plugs, run_loop
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.mixture import mix
 from iplkit.adapt.moments import moments
-from iplkit.adapt.prompt_lists import check_prompts, readable
+from iplkit.adapt.prompt_lists import check_prompts, prompts_of, readable
 from iplkit.adapt.refinement import air
 from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
 from iplkit.adapt.settings import AdaptSettings
@@ -278,4 +278,6 @@ def run_key(tasks: Sequence[Task], method: str) -> str:
         record["more clips"] = [weights_hash(other.clip) for other in tasks[1:]]
     settings = task.settings.record()
     settings.pop("save_every")  # decides when to write, not what
+    if method == "ipl_star":
+        settings["prompts"] = prompts_of(task.settings.prompts, task.target, task.clip)
     return hashlib.sha256(json.dumps(record | settings, sort_keys=True).encode()).hexdigest()

@@ -16,7 +16,7 @@ from torch import nn
 
 from iplkit import paths, zoo
 from iplkit.adapt.methods import METHODS, PAPER, AdaptResult, adapt, check_list
-from iplkit.adapt.prompt_lists import read_prompts
+from iplkit.adapt.prompt_lists import prompts_of, read_prompts
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.mapper import save_mapper
 from iplkit.differences import apply_difference, write_difference
@@ -175,6 +175,8 @@ def make_product(
     hashes = {name: sha256(zoo.path_of(name, profile, models)) for name in ("generator", "clip")}
     record = {"kind": "adapted generator", "method": method, "source": source, "target": target, "seed": seed}
     record |= {"profile": profile, "tier": tier, "settings": settings.record(), "inputs": hashes}
+    if method == "ipl_star":
+        record["prompts"] = list(prompts_of(settings.prompts, target, clip))
     if allow_unknown:
         record["allow_unknown"] = True
     if not force and (found := finished(path, record)) is not None:

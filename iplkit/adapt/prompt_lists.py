@@ -39,6 +39,15 @@ def prompt_list(target: str) -> tuple[str, ...]:
     return shipped_prompts().get(target) or tuple(form.format(target) for form in FORMS)
 
 
+def prompts_of(settings_prompts: Sequence[str], target: str, clip: nn.Module) -> tuple[str, ...]:
+    """The sentences that a run pulls toward: the reader's own, else those of `prompt_list` that this CLIP can read.
+
+    Raises:
+        UserError: if it can read none.
+    """
+    return tuple(settings_prompts) or known(clip, prompt_list(target))
+
+
 def read_prompts(path: str | Path, target: str = "", clip: nn.Module | None = None) -> tuple[str, ...]:
     """A reader's list from a file.
 

@@ -100,8 +100,8 @@ def save_mapper(path: str | Path, mapper: nn.Module, optimizer: torch.optim.Opti
     record = {"m": mapper.state_dict(), "last_activation": mapper.last_activation, "made_for": dict(mapper.made_for)}
     if optimizer is not None:
         record["m_optim"] = optimizer.state_dict()
-    with atomic_path(path) as temporary:
-        torch.save(record, temporary)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:  # torch would write a path's name into the bytes
+        torch.save(record, file)
 
 
 def load_mapper(

@@ -73,8 +73,8 @@ def load_generator(path: str | Path, sha256: str | None = None) -> Generator:
 def save_rosinality(path: str | Path, generator: Generator) -> None:
     """Write a ``.pt`` that code in rosinality's layout can load: ``g_ema`` and ``latent_avg``."""
     checkpoint = {"g_ema": to_rosinality(generator), "latent_avg": generator.mapping.w_avg.detach().cpu().clone()}
-    with atomic_path(path) as temporary:
-        torch.save(checkpoint, temporary)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:  # torch would write a path's name into the bytes
+        torch.save(checkpoint, file)
 
 
 def to_rosinality(generator: Generator) -> dict[str, Tensor]:

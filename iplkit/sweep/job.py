@@ -4,17 +4,17 @@ A run's own cells are measured anew, because the code may have changed since. Pr
 there this is the sweep that fills the thesis table, and it goes on where the last one stopped.
 """
 
-import sys
+import hashlib
+import json
 
 import click
 import torch
 
-from iplkit.errors import UserError
+from iplkit.errors import UserError, one_sentence
 from iplkit.records import write_json
-from iplkit.sweep.cells import cell_folder, manifest_path
+from iplkit.sweep.cells import cell_folder, manifest_path, read_cell
 from iplkit.sweep.plans import plan, plans_at
 from iplkit.sweep.run import run_cells, waiting
-from iplkit.weights import sha256
 
 
 def compute(name: str, tier: str) -> dict[str, str]:
@@ -25,7 +25,7 @@ def compute(name: str, tier: str) -> dict[str, str]:
         tier: "full" goes on filling the printed cells of all plans that it is a part of.
 
     Returns:
-        Name of each cell -> its hash, of printed ones; of others only the names, since times stand in them too.
+        Name of each cell -> hash of all that must come out again: everything but its circumstances.
 
     Raises:
         UserError: unknown plan or tier; or cells are missing because another process works on them.
@@ -39,9 +39,14 @@ def compute(name: str, tier: str) -> dict[str, str]:
     run_cells(cells, folder, tier, progress=False)
     if missing := waiting(cells, folder):
         raise UserError(f"another process is computing some of these cells; wait for it, and run this again: {', '.join(c.name for c in missing[:3])}")
-    listed = {cell.name: sha256(folder / f"{cell.name}.json") if tier == "full" else "" for cell in cells}
+    listed = {cell.name: _hash(read_cell(folder / f"{cell.name}.json")) for cell in cells}
     write_json(manifest_path(name, tier), {"kind": "list of cells", "plan": name, "tier": tier, "cells": listed})
     return listed
+
+
+def _hash(record: dict) -> str:
+    lasting = {key: value for key, value in record.items() if key != "circumstances"}
+    return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
 
 
 @click.command()
@@ -49,11 +54,8 @@ def compute(name: str, tier: str) -> dict[str, str]:
 @click.option("--tier", default="laptop")
 def main(name: str, tier: str) -> None:
     """Compute the cells of a plan; the workflow calls this."""
-    try:
+    with one_sentence():
         click.echo(f"{len(compute(name, tier))} cells")
-    except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

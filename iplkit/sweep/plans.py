@@ -1,7 +1,6 @@
 """Which cells the book prints: the thesis table, the other methods, the ablations, and a laptop's subset."""
 
 from iplkit.errors import UserError
-from iplkit.sweep.ablations import ablations
 from iplkit.sweep.cells import SOURCE, Cell
 from iplkit.world.domains.catalog import DOMAINS
 
@@ -35,6 +34,13 @@ def others() -> list[Cell]:
 def laptop() -> list[Cell]:
     """What `make thesis` computes again: the runs that chapter 11 needs anyway."""
     return [Cell(SOURCE, "sketch"), Cell("nada", "sketch"), Cell("ipl", "sketch")]
+
+
+def ablations() -> list[Cell]:
+    """One change at a time; see `iplkit.sweep.ablations`."""
+    from iplkit.sweep.ablations import ablations as cells  # imports torch, which the other plans do not need
+
+    return cells()
 
 
 PLANS = {"table": table, "star": star, "others": others, "ablations": ablations, "laptop": laptop}

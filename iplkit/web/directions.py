@@ -8,12 +8,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from iplkit.edit.edits import DIGITS, Known
 from iplkit.errors import UserError
 from iplkit.features import judge_features
 from iplkit.latents import z_from_seeds
+from iplkit.records import shipped_hashes
 from iplkit.world.factors import NAMES
+from iplkit.zoo import ADAPTED
 
 BATCH = 50
+FIRST = 10000  # seed of the first person
 
 
 def thirds_direction(w: Tensor, values: Tensor) -> Tensor:
@@ -30,7 +34,7 @@ def thirds_direction(w: Tensor, values: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def factor_directions(generator: nn.Module, judge: nn.Module, names: Sequence[str], people: int, first: int = 10000) -> Tensor:
+def factor_directions(generator: nn.Module, judge: nn.Module, names: Sequence[str], people: int, first: int = FIRST) -> Tensor:
     """One direction a factor, ``[len(names), D]``.
 
     Args:
@@ -49,3 +53,18 @@ def factor_directions(generator: nn.Module, judge: nn.Module, names: Sequence[st
     images = [generator.synthesis(part[:, None].repeat(1, generator.num_ws, 1), noise_mode="const") for part in w.split(BATCH)]
     values = judge_features(judge, torch.cat(images))["factors"]  # [N, F]
     return torch.stack([thirds_direction(w, values[:, NAMES.index(name)]) for name in names])
+
+
+def shipped_edits(num_ws: int, names: Sequence[str], people: int, adapted: Sequence[str], first: int = FIRST) -> Known:
+    """What an edit of the shipped models can name, with `factor_directions` of the same arguments.
+
+    Args:
+        num_ws: rows of W+.
+        names: factors of the world.
+        people, first: see `factor_directions`.
+        adapted: names of the shipped adapted generators to offer.
+    """
+    hashes = shipped_hashes()
+    models = {"generator": hashes["generator"]} | {name: hashes[f"{ADAPTED}/{name}"] for name in adapted}
+    origin = {"by": "thirds of a factor", "judge": hashes["judge"][:DIGITS], "people": people, "first": first}
+    return Known(num_ws, "generator", models, tuple(names), origin)

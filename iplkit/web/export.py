@@ -16,7 +16,7 @@ from iplkit.zoo import ADAPTED, check_file
 
 FOLDER = "live"  # of a run; `iplkit.stage` lays it beside the page's script
 WEIGHTS, LATENTS, DEFINITION = "synthesis.safetensors", "latents.safetensors", "live.json"
-SOURCE_BYTES = 10_000_000  # all that must come before the first picture, the runtime counted by its own file
+SOURCE_BYTES = 6_200_000  # of the 10 MB before the first picture; the runtime takes up to 3.8
 DOMAIN_BYTES = 1_500_000
 
 
@@ -27,7 +27,7 @@ def export(folder: Path, generator: nn.Module, controls: Controls, directions: T
         folder: where the files go; files of an earlier export that are no longer wanted are removed.
         generator: the source generator.
         controls: what the page offers.
-        directions: one a name of ``controls.directions``, ``[len(directions), D]``.
+        directions: one a name of ``controls.known.directions``, ``[len(directions), D]``.
 
     Returns:
         File name -> bytes.
@@ -35,8 +35,9 @@ def export(folder: Path, generator: nn.Module, controls: Controls, directions: T
     Raises:
         UserError: if directions and names do not agree, or a file is larger than the page may ask for.
     """
-    if len(directions) != len(controls.directions):
-        raise UserError(f"the live page needs one direction a name; got {len(directions)} for {', '.join(controls.directions)}")
+    names = controls.known.directions
+    if len(directions) != len(names):
+        raise UserError(f"the live page needs one direction a name; got {len(directions)} for {', '.join(names)}")
     folder.mkdir(parents=True, exist_ok=True)
     config = generator.config
     for size in sizes(config):
@@ -66,7 +67,7 @@ def _only(folder: Path, first: set[str], domains: set[str]) -> dict[str, int]:
             path.unlink()
     found = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     if (total := sum(found[name] for name in first)) > SOURCE_BYTES:
-        raise UserError(f"the live page may ask for {SOURCE_BYTES / 1e6:g} MB before the first picture; its files have {total / 1e6:.1f} MB")
+        raise UserError(f"the live page may have {SOURCE_BYTES / 1e6:g} MB beside the runtime before the first picture; its files have {total / 1e6:.1f} MB")
     if large := [name for name in domains if found[name] > DOMAIN_BYTES]:
         raise UserError(f"a domain of the live page may have {DOMAIN_BYTES / 1e6:g} MB; larger are {', '.join(sorted(large))}")
     return found

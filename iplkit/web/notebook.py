@@ -6,12 +6,14 @@ import ipywidgets
 import torch
 from torch import Tensor, nn
 
-from iplkit.plotting import filmstrip
-from iplkit.web.controls import KIND, Controls, Edit, Range, blended, edited_ws
-from iplkit.web.export import latents
-from iplkit.widgets import png
+from iplkit.edit.draw import draw
+from iplkit.edit.edits import Edit
+from iplkit.errors import UserError
+from iplkit.filmstrip import Filmstrip, filmstrip
+from iplkit.web.controls import Controls, Group, Knob
+from iplkit.widgets import png, slider
 
-LABELS = {"seed": "seed", "psi": "truncation psi", "second": "second seed", "crossover": "second from row", "share": "share of the domain"}
+STRIP_BYTES = 500_000  # what a page may spend on frames that every reader gets
 
 
 class Live:
@@ -20,97 +22,133 @@ class Live:
     Args:
         controls: what can be moved.
         generator: the source generator.
-        directions: ``[len(controls.directions), D]``.
+        directions: one a name of ``controls.known.directions``, ``[len(directions), D]``.
         adapted: name -> adapted generator, for each of ``controls.domains``.
     """
 
     def __init__(self, controls: Controls, generator: nn.Module, directions: Tensor, adapted: dict[str, nn.Module]):
+        if len(directions) != len(controls.known.directions):
+            raise UserError(f"live controls need one direction a name; got {len(directions)} for {', '.join(controls.known.directions)}")
         self.controls, self.source, self.adapted = controls, generator, adapted
-        table = latents(generator, controls, directions)
-        self.w, self.w_avg, self.directions = table["w"].float(), table["w_avg"], table["directions"]
+        self.directions = dict(zip(controls.known.directions, directions, strict=True))
 
-    @torch.no_grad()
     def draw(self, edit: Edit) -> Tensor:
         """The picture of one setting, ``[1, 3, H, W]`` in about [-1, 1], with the stored noise."""
-        ws = edited_ws(edit, self.controls, self.w, self.w_avg, self.directions)
-        if not edit.domain or edit.share == 0:
-            return self.source.synthesis(ws, noise_mode="const")
-        weights = blended(self.source.synthesis, self.adapted[edit.domain].synthesis, edit.share)
-        return torch.func.functional_call(self.source.synthesis, weights, (ws,), {"noise_mode": "const"})
+        return draw(edit, self.source, self.directions, self.adapted)
 
-    def widget(self, scale: int = 4) -> ipywidgets.HBox:
-        """The controls for a running kernel: picture left, sliders right."""
-        return Panel(self, scale).box
+    def show(self, kernel: bool, alt: str, scale: int = 4) -> "Panel | LivePage":
+        """The widgets if a kernel will run behind them, else what a page shows."""
+        return Panel(self, scale) if kernel else self.page(alt, scale)
 
-    def page(self, edits: dict[str, Edit], alt: str, scale: int = 4) -> "LivePage":
-        """The same controls for a page without a kernel.
+    def page(self, alt: str, scale: int = 4) -> "LivePage":
+        """The same controls for a page without a kernel: their frames, and the place of the live model.
 
         Args:
-            edits: label -> setting of the frames that are drawn now; the first one is the still.
             alt: one sentence for readers who cannot see the picture.
             scale: screen pixels a picture pixel, at each side.
+
+        Raises:
+            UserError: if the frames are larger than a page may be.
         """
-        return LivePage(torch.cat([self.draw(edit) for edit in edits.values()]), list(edits), alt, scale)
+        parts = {title: [(label, self.draw(edit)) for label, edit in frames] for title, frames in self.controls.strip().items()}
+        return LivePage(filmstrip(parts, alt=alt, scale=scale), alt)
 
 
 class Panel:
-    """Widgets of all controls around one picture; `box` is what a notebook shows."""
+    """Widgets of all controls around one picture.
+
+    `edit` is the setting they show; `set` shows another, for example one that `iplkit.edit.edits.read_edit` brought.
+    """
 
     def __init__(self, live: Live, scale: int):
-        known = live.controls
-        self.live, self.scale, self.offsets, self.quiet = live, scale, {}, False
-        self.knobs = {name: _slider(label, getattr(known, name)) for name, label in LABELS.items()}
-        domains = [(known.source, ""), *((label, name) for name, label in known.domains.items())]
-        self.domain = ipywidgets.Dropdown(options=domains, value="", description="domain")
-        self.direction = ipywidgets.Dropdown(options=known.directions, description="direction")
-        self.places = {place: _slider(place, known.strength) for place in known.places}
+        self.live, self.controls, self.scale, self.quiet = live, live.controls, scale, False
+        self.offsets, self.knobs, self.places = {}, {}, {}
         self.picture = ipywidgets.Image(format="png")
-        for knob in (*self.knobs.values(), self.domain, *self.places.values()):
-            knob.observe(self.redraw, names="value")
-        self.direction.observe(self.show_direction, names="value")
-        self.redraw()
-        controls = [*self.knobs.values(), self.domain, self.direction, *self.places.values()]
-        self.box = ipywidgets.HBox([self.picture, ipywidgets.VBox(controls)])
+        groups = [self._group(group) for group in self.controls.panel]
+        for knob in (*self.knobs.values(), *self.places.values()):
+            knob.observe(self._show_direction if knob is self.knobs["direction"] else self._redraw, names="value")
+        self.box = ipywidgets.HBox([self.picture, ipywidgets.VBox(groups)])
+        self._redraw()
 
-    def redraw(self, change=None) -> None:
-        """Draw the setting that the widgets show."""
+    def _repr_mimebundle_(self, **options) -> dict:
+        return self.box._repr_mimebundle_(**options)
+
+    @property
+    def edit(self) -> Edit:
+        """The setting that the widgets show."""
+        numbers = {knob.name: self.knobs[knob.name].value for group in self.controls.panel for knob in group.knobs if knob.kind == "number"}
+        return Edit(**numbers, domain=self.knobs["domain"].value, moves=self.controls.moves(self.offsets))
+
+    def set(self, edit: Edit) -> None:
+        """Show another setting.
+
+        Raises:
+            UserError: if a strength lies outside its slider.
+        """
+        self.offsets, self.quiet = self.controls.offsets(edit), True
+        for name, knob in self.knobs.items():
+            knob.value = getattr(edit, name) if name != "direction" else next(iter(self.offsets), self.controls.known.directions[0])
+        self._show_strengths()
+        self.quiet = False
+        self._redraw()
+
+    def _group(self, group: Group) -> ipywidgets.Widget:
+        box = ipywidgets.VBox([self._widget(knob) for knob in group.knobs])
+        if group.folded:
+            return ipywidgets.Accordion([box], titles=(group.title,))
+        return ipywidgets.VBox([ipywidgets.HTML(f"<b>{escape(group.title)}</b>"), box])
+
+    def _widget(self, knob: Knob) -> ipywidgets.Widget:
+        if knob.kind == "choice":
+            options = {"domain": self._domains(), "direction": [(name.replace("_", " "), name) for name in self.controls.known.directions]}[knob.name]
+            self.knobs[knob.name] = ipywidgets.Dropdown(options=options, description=knob.label, style={"description_width": "initial"})
+            return self.knobs[knob.name]
+        kept = self.places if knob.kind == "place" else self.knobs
+        kept[knob.name] = slider(knob.label, self.controls.ranges["strength" if knob.kind == "place" else knob.name])
+        return kept[knob.name]
+
+    def _domains(self) -> list[tuple[str, str]]:
+        return [(self.controls.source, ""), *((label, name) for name, label in self.controls.domains.items())]
+
+    def _redraw(self, change=None) -> None:
         if self.quiet:
             return
-        self.offsets[self.direction.value] = {place: knob.value for place, knob in self.places.items() if knob.value}
-        record = {"kind": KIND, "domain": self.domain.value, "offsets": self.offsets}
-        edit = self.live.controls.read(record | {name: knob.value for name, knob in self.knobs.items()})
-        self.picture.value = png(self.live.draw(edit), self.scale)
+        self.offsets[self.knobs["direction"].value] = {place: knob.value for place, knob in self.places.items() if knob.value}
+        self.picture.value = png(self.live.draw(self.edit), self.scale)
 
-    def show_direction(self, change) -> None:
+    def _show_direction(self, change) -> None:
         """Let the sliders show the strengths of the direction just chosen; the others keep theirs."""
-        kept, self.quiet = self.offsets.get(change["new"], {}), True
+        before, self.quiet = self.quiet, True
+        self._show_strengths()
+        self.quiet = before
+
+    def _show_strengths(self) -> None:
+        kept = self.offsets.get(self.knobs["direction"].value, {})
         for place, knob in self.places.items():
             knob.value = kept.get(place, 0)
-        self.quiet = False
 
 
 class LivePage:
     """Frames with a slider, and the place where the page's script offers the live model.
 
-    Without scripts the first frame and a sentence remain. The frames are part of the page, so they work from a file.
+    Without scripts the frames stand side by side. They are part of the page, so they work from a file.
     """
 
-    def __init__(self, images: Tensor, labels: list[str], alt: str, scale: int):
-        self.images, self.labels, self.alt, self.scale = images, labels, alt, scale
+    def __init__(self, strip: Filmstrip, alt: str):
+        self.strip, self.alt = strip, alt
+        if (size := len(strip._repr_html_())) > STRIP_BYTES:
+            raise UserError(f"the frames of the live page may have {STRIP_BYTES / 1e6:g} MB; they have {size / 1e6:.2f} MB, so give the sliders fewer stops")
+
+    def __repr__(self) -> str:
+        return f"the live page, with {self.strip!r}"
+
+    def _repr_png_(self) -> bytes:
+        return self.strip._repr_png_()
 
     def _repr_html_(self) -> str:
-        strip = filmstrip(self.images, self.labels, alt=self.alt, scale=self.scale)._repr_html_()
-        side = self.images.shape[-1]
+        side = self.strip.first.shape[1]
         return (
-            f'<div class="live" data-side="{side}" data-alt="{escape(self.alt, quote=True)}"><div class="live-strip">{strip}</div>'
+            f'<div class="live" data-side="{side}" data-alt="{escape(self.alt, quote=True)}"><div class="live-strip">{self.strip._repr_html_()}</div>'
             '<p class="live-offer" hidden></p>'
-            "<noscript><p>This picture moves only where scripts are allowed; the text does not need it.</p></noscript></div>"
+            "<noscript><p>Scripts are not allowed here, so the frames stand side by side; the text needs no more.</p></noscript></div>"
         )
-
-
-def _slider(name: str, span: Range) -> ipywidgets.Widget:
-    kind = ipywidgets.IntSlider if span.step == 1 else ipywidgets.FloatSlider
-    return kind(
-        value=span.start, min=span.low, max=span.high, step=span.step, description=name, continuous_update=True,
-        style={"description_width": "initial"},
-    )  # fmt: skip

@@ -151,6 +151,22 @@ def test_two_lists_are_two_products(models, tmp_path):
     assert first.record["log"]["mapper_loss"] != other.record["log"]["mapper_loss"]
 
 
+def test_the_shipped_list_is_part_of_a_run_and_of_its_product(models, tiny_generator, tiny_clip, short, tmp_path, monkeypatch):
+    def key():
+        return run_key(make_tasks(tiny_generator, [tiny_clip], "photo", "sketch", short, 0, None, False), "ipl_star")
+
+    def make():
+        return make_product("photo", "sketch", "ipl_star", tier="smoke", out=tmp_path / "out", progress=False)
+
+    before, first, again = key(), make(), make()
+    monkeypatch.setattr("iplkit.adapt.prompt_lists.shipped_prompts", lambda: {"sketch": ("grey fur", "the teeth")})
+    assert key() != before
+    other = make()
+    assert (first.made, again.made, other.made) == (True, False, True)
+    assert first.record["prompts"] == ["a photo of a sketch"]  # all that this small CLIP can read of the list
+    assert other.record["prompts"] == ["grey fur", "the teeth"]
+
+
 def test_a_list_that_no_method_would_read_or_no_clip_can_is_refused_first(tiny_generator, clip, short, models, tmp_path):
     with pytest.raises(UserError, match="prompts need the method 'ipl_star', which alone reads them; got 'nada'"):
         adapt(tiny_generator, clip, "nada", "photo", "sketch", replace(short, prompts=("fur",)))

@@ -206,6 +206,12 @@ def test_a_mapper_comes_back_from_its_file(tmp_path, generator):
     assert_close(loaded(w), mapper(w))
 
 
+def test_the_same_mapper_is_the_same_bytes(tmp_path):
+    for name in ("one", "two"):
+        save_mapper(tmp_path / f"{name}.pt", PromptMapper(24, 3, 32, seed=5))
+    assert (tmp_path / "one.pt").read_bytes() == (tmp_path / "two.pt").read_bytes()
+
+
 def test_a_published_file_loads_with_the_published_quirk(tmp_path):
     names = [f"mapping.mapping.{i}.{kind}" for i in (1, 2, 3, 4) for kind in ("weight", "bias")]
     weights = {name: torch.ones(512, 512) if name.endswith("weight") else torch.zeros(512) for name in names}

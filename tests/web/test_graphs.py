@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from iplkit import zoo
+from iplkit.edit.draw import blended
 from iplkit.errors import UserError
 from iplkit.images import to_uint8
 from iplkit.latents import z_from_seeds
-from iplkit.web.controls import blended
 from iplkit.web.graphs import block, layers_of, rows_of_size, sizes
 
 pytest.importorskip("onnx", reason="the graphs are written with the package onnx")

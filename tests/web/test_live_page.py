@@ -1,102 +1,31 @@
 """The live page in a real browser: it draws what torch draws, obeys every control, and asks no other host."""
 
 import json
-import shutil
+from dataclasses import replace
 
-import browser
 import numpy as np
 import pytest
+from reader import LIVE, control, finger, move, pixels, place, press, settle
 from small_book import REPOSITORY
 
 from iplkit import zoo
+from iplkit.edit.edits import Move, to_record
 from iplkit.images import to_uint8
-from iplkit.web.controls import Edit
-from iplkit.web.notebook import Live
 from iplkit.weights import sha256
 
-pytest.importorskip("onnx", reason="the graphs are written with the package onnx")
-if browser.find() is None:
-    pytest.skip("a live page needs a browser; no Chromium is found here", allow_module_level=True)
 NAME = zoo.adapted_names()[-1]
-HEAD = '<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Live</title><link rel="icon" href="data:,">'
 LEVELS = 2  # of 255
-
-
-@pytest.fixture(scope="module")
-def live(shipped, controls, directions):
-    return Live(controls, shipped, directions, {name: zoo.adapted(name) for name in controls.domains})
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory, exported, live, controls):
-    """A page as the book has it, without the book."""
-    folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(REPOSITORY / "book" / "_static", folder / "_static")
-    shutil.copytree(exported, folder / "_static" / "live" / "data")
-    start = controls.start()
-    frames = live.page({"start": start, "other": Edit(9, 0.8, 4, 10, "", 1, {})}, "A portrait.")._repr_html_()
-    (folder / "notebooks").mkdir()
-    links = '<link rel="stylesheet" href="../_static/book.css"><script src="../_static/live/start.js?v=1"></script>'
-    (folder / "notebooks" / "page.html").write_text(f'{HEAD}{links}<body class="bd-article">{frames}')
-    return folder
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    page = browser.Page(browser.find(), tmp_path_factory.mktemp("profile"))
-    yield page
-    page.close()
-
-
-@pytest.fixture(scope="module")
-def page(chromium, site):
-    """The page with the live model running."""
-    with browser.serve(site) as address:
-        chromium.window(1280, 900)
-        chromium.open(address + "notebooks/page.html")
-        chromium.run("document.querySelector('.live-offer button').click()")
-        chromium.until("!!document.querySelector('.live').live")
-        chromium.address = address
-        yield chromium
-
-
-@pytest.fixture(autouse=True)
-def reset(request):
-    if "page" in request.fixturenames:
-        page = request.getfixturevalue("page")
-        page.run("[...document.querySelectorAll('.live-buttons button')].find(b => b.textContent === 'Reset').click()")
-        settle(page)
-
-
-def settle(page):
-    page.until("!document.querySelector('.live').live.busy")
-
-
-def pixels(page) -> np.ndarray:
-    settle(page)
-    script = "(c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])(document.querySelector('.live canvas'))"
-    return np.array(page.run(script), np.int32).reshape(64, 64, 4)[..., :3]
+GROUPS = ["coarse 0–3", "middle 4–7", "fine 8–9"]
 
 
 def torchs(live, edit) -> np.ndarray:
     return to_uint8(live.draw(edit))[0].permute(1, 2, 0).numpy().astype(np.int32)
 
 
-def move(page, label, value):
-    """Move the control with that label, as an input event does."""
-    found = page.run(
-        f"(l => {{ const e = l.control; e.value = {json.dumps(value)}; e.dispatchEvent(new Event(e.tagName === 'SELECT' ? 'change' : 'input')); return true; }})"
-        f"([...document.querySelectorAll('.live-panel label')].find(l => l.textContent === {json.dumps(label)}))"
-    )
-    assert found
-    settle(page)
-
-
-def place(page, label) -> dict:
-    """Where a slider is on the screen."""
-    found = f"[...document.querySelectorAll('.live-panel label')].find(l => l.textContent === {json.dumps(label)}).control"
-    page.run(f"{found}.scrollIntoView({{block: 'center'}})")
-    return page.run(f"(r => ({{x: r.x, y: r.y, w: r.width, h: r.height}}))({found}.getBoundingClientRect())")
+def load(page, record) -> str:
+    """What the page says to the text of a file."""
+    page.run(f"{LIVE}.load({json.dumps(json.dumps(record))})")
+    return page.run("document.querySelector('.live-status').textContent")
 
 
 def test_the_first_picture_is_torchs(page, live, controls):
@@ -110,124 +39,180 @@ def test_the_first_picture_is_torchs(page, live, controls):
         {"seed": 20, "psi": 0.05},
         {"second": 9, "crossover": 4},
         {"second": 9, "crossover": 0, "psi": 0.55},
-        {"offsets": {"one": {"coarse": 1.5, "row 2": -0.7}, "two": {"middle": -1.2, "fine": 2.0, "row 9": 0.4}}},
+        {"moves": (Move("one", (0, 1, 2, 3), 1.5), Move("one", (2,), -0.7), Move("two", (4, 5, 6, 7), -1.2), Move("two", (8, 9), 2.0), Move("two", (9,), 0.4))},
+        {"moves": (Move("two", (1, 4, 8), 1.2),)},
         *({"domain": name, "share": share} for name in zoo.adapted_names() for share in (0.35, 1)),
-        {"domain": NAME, "share": 0.6, "seed": 12, "crossover": 5, "offsets": {"one": {"row 7": 1.1}}},
+        {"domain": NAME, "share": 0.6, "seed": 12, "crossover": 5, "moves": (Move("one", (7,), 1.1),)},
     ],
     ids=str,
 )
 def test_every_setting_is_torchs(page, live, controls, change):
-    edit = controls.read(controls.start().asdict() | change)
-    page.run(f"document.querySelector('.live').live.load({json.dumps(json.dumps(edit.asdict()))})")
+    edit = replace(controls.start(), **change)
+    assert load(page, to_record(edit, controls.known)) == "The edit is loaded."
     assert np.abs(pixels(page) - torchs(live, edit)).max() <= LEVELS
 
 
-@pytest.mark.parametrize(("label", "value"), [("seed", 9), ("truncation ψ", 0.3), ("from row", 3), ("coarse 0–3", 1.5), ("middle 4–7", 1.5), ("fine 8–9", 2), ("row 5", -2), ("generator", NAME)])
+def test_the_controls_are_the_knobs_of_the_definition_in_its_order(page, controls):
+    labels = page.run("[...document.querySelectorAll('.live-panel label')].map(l => l.textContent)")
+    assert labels == [knob.label for group in controls.panel for knob in group.knobs]
+    assert page.run("[...document.querySelectorAll('.live-panel :is(legend, summary)')].map(l => l.textContent)") == [group.title for group in controls.panel]
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("seed", 9), ("truncation ψ", 0.3), ("from row", 3), *((group, 2) for group in GROUPS), *((f"row {row}", -2) for row in range(10)), *(("generator", name) for name in zoo.adapted_names())],
+)
 def test_every_control_moves_the_picture(page, label, value):
     before = pixels(page)
     move(page, label, value)
     assert not np.array_equal(before, pixels(page))
 
 
+def test_the_second_seed_and_the_share_move_the_picture_where_they_have_a_part_in_it(page):
+    for first, value, second, other in (("from row", 3, "second seed", 9), ("generator", NAME, "share", 0.3)):
+        move(page, first, value)
+        before = pixels(page)
+        move(page, second, other)
+        assert not np.array_equal(before, pixels(page))
+
+
 def test_a_fine_slider_runs_only_the_last_graph_and_a_coarse_one_all(page):
-    move(page, "fine 8–9", 1)
-    assert page.run("document.querySelector('.live').live.last.ran") == [64]
-    move(page, "coarse 0–3", 1)
-    assert page.run("document.querySelector('.live').live.last.ran") == [4, 8, 16, 32, 64]
+    for place, ran in (("fine", [64]), ("middle", [16, 32, 64]), ("coarse", [4, 8, 16, 32, 64])):
+        page.run(f"(live => {{ live.edit.offsets = {{ one: {{ ...(live.edit.offsets.one || {{}}), {place}: 1 }} }}; return live.refresh(); }})({LIVE})")
+        assert page.run(f"{LIVE}.last.ran") == ran
 
 
-def test_the_arrow_keys_move_a_slider_by_its_step(page, live, controls):
-    page.run("document.querySelector('.live-knob input').focus()")
+def test_a_drag_that_takes_too_long_shows_a_smaller_picture_first_and_then_the_whole_one(page, live, controls):
+    sides = page.run(f"""(async (live) => {{
+        const draw = live.draw, sides = [];
+        live.draw = async (dragging) => {{ const whole = await draw.call(live, dragging); sides.push(live.last.side); return whole; }};
+        for (const block of live.model.blocks) block.ms = 9;  // as on a slow machine
+        live.edit.seed = 9;
+        try {{ await live.refresh(true); }} finally {{ live.draw = draw; for (const block of live.model.blocks) block.ms = 0; }}
+        return sides;
+    }})({LIVE})""")
+    assert sides == [16, 64], "all sizes of 9 ms do not fit into a step"
+    assert np.abs(pixels(page) - torchs(live, replace(controls.start(), seed=9))).max() <= LEVELS
+
+
+def test_the_arrow_keys_move_a_slider_by_its_step(page, controls):
+    page.run(f"{control('seed')}.focus()")
     before = pixels(page)
     page.key("ArrowRight")
     settle(page)
-    assert page.run("document.querySelector('.live').live.edit.seed") == controls.seed.start + 1
+    assert page.run(f"{LIVE}.edit.seed") == controls.seed.start + 1
     assert not np.array_equal(before, pixels(page))
+
+
+def test_the_tab_key_reaches_every_control_and_every_button(page):
+    page.run("document.querySelector('.live details').open = true; document.querySelector('.live-buttons button').focus(); window.seen = [document.activeElement]")
+    for _ in range(60):
+        page.key("Tab")
+        page.run("seen.push(document.activeElement)")
+    missing = page.run("[...document.querySelectorAll('.live-panel :is(input:not([hidden]), select, button, summary)')].filter(e => !seen.includes(e)).length")
+    assert missing == 0
 
 
 def test_the_mouse_drags_a_slider(page):
     before, box = pixels(page), place(page, "coarse 0–3")
     page.drag(box["x"] + box["w"] / 2, box["x"] + 0.9 * box["w"], box["y"] + box["h"] / 2)
-    settle(page)
-    assert page.run("document.querySelector('.live').live.edit.offsets.one.coarse") > 1
+    assert page.run(f"{LIVE}.edit.offsets.one.coarse") > 1
     assert not np.array_equal(before, pixels(page))
 
 
-def test_a_finger_moves_a_slider_on_a_phone_and_nothing_scrolls_sideways(page):
+@pytest.fixture
+def phone(page):
     page.window(390, 844, phone=True)
-    try:
-        before, box = pixels(page), place(page, "truncation ψ")
-        page.touch(box["x"] + 0.2 * box["w"], box["y"] + box["h"] / 2)
-        settle(page)
-        assert page.run("document.querySelector('.live').live.edit.psi") < 0.5
-        assert not np.array_equal(before, pixels(page))
-        assert page.run("document.documentElement.scrollWidth") <= 390
-    finally:
-        page.window(1280, 900)
+    yield page
+    page.window(1280, 900)
+
+
+def test_a_finger_taps_and_drags_a_slider_on_a_phone(phone):
+    before, box = pixels(phone), place(phone, "truncation ψ")
+    y = box["y"] + box["h"] / 2
+    finger(phone, [(box["x"] + 0.2 * box["w"], y)])
+    tapped = pixels(phone)
+    assert phone.run(f"{LIVE}.edit.psi") < 0.5 and not np.array_equal(before, tapped)
+    finger(phone, [(box["x"] + (0.2 + 0.1 * k) * box["w"], y) for k in range(8)])
+    assert phone.run(f"{LIVE}.edit.psi") > 0.9 and not np.array_equal(tapped, pixels(phone))
+
+
+def test_a_finger_finds_targets_of_its_size_and_nothing_scrolls_sideways(phone):
+    phone.run("document.querySelector('.live details').open = true")
+    heights = phone.run("[...document.querySelectorAll('.live-panel :is(input:not([hidden]), select, button)')].map(e => e.getBoundingClientRect().height)")
+    assert min(heights) >= 40
+    assert phone.run("document.documentElement.scrollWidth") <= 390
 
 
 def test_reset_brings_the_first_picture_back(page, live, controls):
-    move(page, "seed", 9)
-    move(page, "coarse 0–3", 2)
-    move(page, "generator", NAME)
-    page.run("[...document.querySelectorAll('.live-buttons button')].find(b => b.textContent === 'Reset').click()")
+    for label, value in (("seed", 9), ("coarse 0–3", 2), ("generator", NAME), ("direction", "two")):
+        move(page, label, value)
+    press(page, "Reset")
     assert np.abs(pixels(page) - torchs(live, controls.start())).max() <= LEVELS
+    assert page.run(f"{control('direction')}.value") == "one"
 
 
-def test_a_saved_edit_loads_again_and_a_wrong_one_says_why(page, live, controls):
-    move(page, "fine 8–9", 1.3)
-    saved = page.run("JSON.stringify(document.querySelector('.live').live.edit)")
-    edit = controls.read(json.loads(saved))
-    assert edit.offsets == {"one": {"fine": 1.3}}
-    page.run("document.querySelector('.live').live.set(JSON.parse(JSON.stringify(document.querySelector('.live').live.edit)))")
-    page.run(f"document.querySelector('.live').live.load({json.dumps(json.dumps(controls.start().asdict()))})")
-    assert np.abs(pixels(page) - torchs(live, controls.start())).max() <= LEVELS
-    page.run(f"document.querySelector('.live').live.load({json.dumps(saved)})")
-    assert np.abs(pixels(page) - torchs(live, edit)).max() <= LEVELS
-    page.run("document.querySelector('.live').live.load(JSON.stringify({kind: 'iplkit edit', psi: 7}))")
-    assert page.run("document.querySelector('.live-status').textContent").endswith("psi must lie in 0 to 1.2; got 7")
-    page.run("document.querySelector('.live').live.load('no json')")
-    assert page.run("document.querySelector('.live-status').textContent").startswith("This file cannot be loaded")
+def test_the_page_refuses_a_file_with_the_sentence_that_python_has(page, controls):
+    from iplkit.errors import UserError
+
+    good = to_record(replace(controls.start(), domain=NAME, moves=(Move("one", (7,), 1.1),)), controls.known)
+    move_one = good["moves"][0]
+    bad = [
+        [1],
+        good | {"kind": "cake"},
+        good | {"version": 2},
+        {key: value for key, value in good.items() if key != "latent"},
+        good | {"color": 1},
+        good | {"model": good["model"] | {"sha256": "f" * 16}},
+        good | {"model": good["domain"] | {}},
+        good | {"domain": good["domain"] | {"name": "moon"}},
+        good | {"domain": good["domain"] | {"share": 1.5}},
+        good | {"domain": None},
+        good | {"latent": good["latent"] | {"psi": 7}},
+        good | {"latent": good["latent"] | {"seed": "3"}},
+        good | {"latent": good["latent"] | {"crossover": 2.5}},
+        good | {"latent": good["latent"] | {"crossover": 11}},
+        good | {"moves": {}},
+        good | {"moves": [move_one | {"direction": "hat"}]},
+        good | {"moves": [move_one | {"rows": [8, 12]}]},
+        good | {"moves": [move_one | {"rows": [1, 1]}]},
+        good | {"moves": [move_one | {"strength": 9}]},
+        good | {"moves": [move_one | {"strength": None}]},
+        good | {"directions": good["directions"] | {"people": 600}},
+    ]
+    for record in bad:
+        with pytest.raises(UserError) as refusal:
+            controls.read(record)
+        assert load(page, record) == f"This file cannot be loaded: {refusal.value}.", record
+    assert controls.read(good) and load(page, good) == "The edit is loaded."
+
+
+def test_an_added_group_of_rows_and_an_added_number_show_on_the_page(page, controls):
+    """The page builds what the definition lists: nothing is named twice."""
+    added = json.loads(json.dumps(replace(controls, more_groups={"eyes": (2, 3)}).asdict()))
+    added["panel"][0]["knobs"].append({"kind": "number", "name": "grain", "label": "grain", "part": "latent"})
+    added["ranges"]["grain"] = {"low": 0, "high": 3, "step": 1, "start": 2}
+    shown = page.run(f"""(live => {{
+        const other = Object.create(Object.getPrototypeOf(live));
+        const definition = {{ ...live.definition, ...{json.dumps(added)} }};
+        Object.assign(other, {{ root: live.root.cloneNode(), model: live.model, definition, edit: {{ ...live.edit, grain: 2 }}, direction: "one", knobs: [] }});
+        other.build();
+        const labels = [...other.root.querySelectorAll('label')].map(l => l.textContent);
+        return [labels, JSON.parse(other.saved()).latent.grain];
+    }})({LIVE})""")
+    assert {"eyes 2–3", "grain"} <= set(shown[0]) and shown[1] == 2
 
 
 def test_every_control_has_a_name_for_readers_who_do_not_see_it(page):
     assert page.run("[...document.querySelectorAll('.live-panel :is(input:not([hidden]), select)')].every(e => e.labels.length === 1)")
-    assert page.run("document.querySelector('.live canvas').getAttribute('aria-label')") == "A portrait."
+    assert page.run("document.querySelector('.live canvas').getAttribute('aria-label')") == "A <portrait>."
 
 
 def test_nothing_was_asked_of_another_host_and_nobody_complained(page):
     assert len(page.requests) > 10
     assert page.outside(page.address) == []
     assert page.complaints == []
-
-
-def test_opened_as_a_file_the_frames_move_and_no_button_promises_more(chromium, site, tmp_path):
-    page = browser.Page(browser.find(), tmp_path / "profile")
-    try:
-        page.open((site / "notebooks" / "page.html").as_uri())
-        assert page.run("document.querySelectorAll('.live-offer button').length") == 0
-        assert "make serve" in page.run("document.querySelector('.live-offer').textContent")
-        page.run("(e => { e.value = 1; e.dispatchEvent(new Event('input')); })(document.querySelector('.filmstrip input'))")
-        assert page.run("document.querySelector('.filmstrip output').value") == "other"
-        assert page.complaints == []
-    finally:
-        page.close()
-
-
-def test_without_its_files_the_page_says_so_and_keeps_the_frames(site, tmp_path):
-    folder = tmp_path / "site"
-    shutil.copytree(site, folder)
-    shutil.rmtree(folder / "_static" / "live" / "data")
-    page = browser.Page(browser.find(), tmp_path / "profile")
-    try:
-        with browser.serve(folder) as address:
-            page.open(address + "notebooks/page.html")
-            page.run("document.querySelector('.live-offer button').click()")
-            page.until("document.querySelector('.live-offer').textContent.includes('cannot run here')")
-            assert "were not built with this book" in page.run("document.querySelector('.live-offer').textContent")
-            assert page.run("getComputedStyle(document.querySelector('.live-strip')).display") != "none"
-    finally:
-        page.close()
+    assert not any("inline.js" in url for url in page.requests), "the copy for files is not for readers over http"
 
 
 def test_the_runtime_is_the_one_that_is_named():

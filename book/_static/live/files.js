@@ -1,11 +1,18 @@
-// Files of the live page: fetched whole, unpacked, and safetensors read into typed arrays.
+// Files of the live page: read whole, unpacked, and safetensors turned into typed arrays.
 
-/** The bytes of a file; gzip is undone unless the server has done so already. */
-export async function fetchBytes(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.split("/").pop()} is missing (${response.status})`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  return bytes[0] === 0x1f && bytes[1] === 0x8b ? unpack(bytes, "gzip") : bytes;
+/** A function of a file's name: from the copies that the page brought, base64 by name, or else fetched from the folder `base`. */
+export function reader(base, stored) {
+  return async (name) => {
+    const url = stored ? `data:application/octet-stream;base64,${stored[name] ?? ""}` : base + name;
+    const response = await fetch(url);
+    if (!response.ok || (stored && !(name in stored))) throw new Error(missing(name));
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return bytes[0] === 0x1f && bytes[1] === 0x8b ? unpack(bytes, "gzip") : bytes; // a server may have undone it already
+  };
+}
+
+function missing(name) {
+  return name === "data/live.json" ? "the files of the live model were not built with this book" : `${name} is missing`;
 }
 
 /** Undo "gzip" or "deflate" (zlib). */

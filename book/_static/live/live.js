@@ -1,13 +1,18 @@
 // The controls of the live page, built from live.json, and the loop that draws what they say.
-import { editedWs, readEdit, startEdit } from "./edit.js";
+import { editedWs, fromRecord, startEdit, toRecord } from "./edit.js";
+import { reader } from "./files.js";
 import { Model } from "./model.js";
 
+const SMOOTH = 13; // ms of graphs, so that a step of a slider takes 16: what would take longer is drawn smaller first
+const PAUSE = 150; // ms without a move before the whole picture follows
 let count = 0; // for ids that are unique in the page
 
-/** Load the model and put the controls in place of the frames. */
-export async function start(root, base) {
-  const live = new Live(root, await Model.load(base));
+/** Load the model and put the controls in place of the frames; stored holds the files where none can be fetched. */
+export async function start(root, base, stored) {
+  const live = new Live(root, await Model.load(reader(base, stored)));
   await live.refresh();
+  live.model.forget();
+  await live.refresh(); // the first run is slower than all later ones, and would say too much about the machine
   root.live = live; // for tests and for the curious
   root.classList.add("live-on");
   live.say("The model is ready.");
@@ -28,45 +33,50 @@ class Live {
   }
 
   build() {
-    const { definition } = this;
-    this.canvas = make("canvas", { width: Number(this.root.dataset.side), height: Number(this.root.dataset.side), role: "img" });
+    this.canvas = make("canvas", { role: "img" });
     this.canvas.setAttribute("aria-label", this.root.dataset.alt);
+    this.canvas.width = this.canvas.height = Number(this.root.dataset.side);
     this.time = make("p", { className: "live-time" });
     this.status = make("p", { className: "live-status", role: "status" });
-    const view = make("div", { className: "live-view" }, this.canvas, this.time, this.buttons(), this.status);
-    const places = Object.keys(definition.places);
-    const rows = places.filter((place) => definition.places[place].length === 1 && place.startsWith("row "));
-    const more = make("details", {}, make("summary", { textContent: "Single rows" }), ...rows.map((place) => this.offset(place)));
-    const controls = make("div", { className: "live-controls" },
-      group("Person", this.slider("seed", "seed"), this.slider("psi", "truncation ψ")),
-      group("Second person", this.slider("second", "seed"), this.slider("crossover", "from row")),
-      group("Domain", this.domains(), this.slider("share", "share")),
-      group("Move rows along a direction", this.directions(), ...places.filter((p) => !rows.includes(p)).map((p) => this.offset(p)), more));
-    this.panel = make("div", { className: "live-panel" }, view, controls);
-    this.root.append(this.panel);
+    const picture = make("div", { className: "live-picture" }, this.canvas, this.time);
+    const view = make("div", { className: "live-view" }, picture, this.buttons(), this.status);
+    const controls = make("div", { className: "live-controls" }, ...this.definition.panel.map((group) => this.group(group)));
+    this.root.append(make("div", { className: "live-panel" }, view, controls));
     this.show();
   }
 
-  slider(name, label) {
-    return this.knob(label, this.definition.ranges[name], () => this.edit[name], (value) => { this.edit[name] = value; });
+  group({ title, knobs, folded }) {
+    const made = knobs.map((knob) => this[knob.kind](knob));
+    if (folded) return make("details", {}, make("summary", { textContent: title }), ...made);
+    return make("fieldset", {}, make("legend", { textContent: title }), ...made);
   }
 
-  offset(place) {
-    const [first, ...rest] = this.definition.places[place];
-    const label = rest.length ? `${place} ${first}–${rest[rest.length - 1]}` : place;
-    const read = () => (this.edit.offsets[this.direction] || {})[place] || 0;
+  number({ name, label }) {
+    return this.slider(label, this.definition.ranges[name], () => this.edit[name], (value) => { this.edit[name] = value; });
+  }
+
+  place({ name, label }) {
+    const read = () => (this.edit.offsets[this.direction] || {})[name] || 0;
     const write = (value) => {
       const strengths = (this.edit.offsets[this.direction] ||= {});
-      if (value) strengths[place] = value;
-      else delete strengths[place];
+      if (value) strengths[name] = value;
+      else delete strengths[name];
       if (!Object.keys(strengths).length) delete this.edit.offsets[this.direction];
     };
-    return this.knob(label, this.definition.ranges.strength, read, write);
+    return this.slider(label, this.definition.ranges.strength, read, write);
   }
 
-  knob(text, range, read, write) {
+  choice({ name, label }) {
+    const { source, domains, directions } = this.definition;
+    if (name === "domain")
+      return this.menu(label, [["", source], ...Object.entries(domains)], () => this.edit.domain, (value) => { this.edit.domain = value; this.refresh(); });
+    const options = directions.map((direction) => [direction, direction.replaceAll("_", " ")]);
+    return this.menu(label, options, () => this.direction, (value) => { this.direction = value; this.show(); });
+  }
+
+  slider(text, range, read, write) {
     const id = `live-${++count}`;
-    const input = make("input", { type: "range", id, min: range.low, max: range.high, step: range.step });
+    const input = make("input", { type: "range", id, min: range.low, max: range.high, step: range.step, autocomplete: "off" });
     const output = make("output", {});
     output.setAttribute("for", id);
     const digits = range.step < 0.1 ? 2 : range.step < 1 ? 1 : 0;
@@ -74,53 +84,53 @@ class Live {
       input.value = read();
       output.textContent = read().toFixed(digits).replace("-", "−");
     };
-    input.addEventListener("input", () => { write(Number(input.value)); show(); this.refresh(); });
+    input.addEventListener("input", () => { write(Number(input.value)); show(); this.refresh(true); });
+    input.addEventListener("change", () => this.refresh());
     this.knobs.push(show);
     this.first ||= input;
     return make("div", { className: "live-knob" }, make("label", { htmlFor: id, textContent: text }), input, output);
   }
 
-  domains() {
-    const options = [["", this.definition.source], ...Object.entries(this.definition.domains)];
-    return this.menu("generator", options, () => this.edit.domain, (value) => { this.edit.domain = value; });
-  }
-
-  directions() {
-    const options = this.definition.directions.map((name) => [name, name.replaceAll("_", " ")]);
-    return this.menu("direction", options, () => this.direction, (value) => { this.direction = value; this.show(); });
-  }
-
   menu(text, options, read, write) {
     const id = `live-${++count}`;
-    const select = make("select", { id }, ...options.map(([value, label]) => make("option", { value, textContent: label })));
-    select.addEventListener("change", () => { write(select.value); this.refresh(); });
+    const select = make("select", { id, autocomplete: "off" }, ...options.map(([value, label]) => make("option", { value, textContent: label })));
+    select.addEventListener("change", () => write(select.value));
     this.knobs.push(() => { select.value = read(); });
     return make("div", { className: "live-knob" }, make("label", { htmlFor: id, textContent: text }), select);
   }
 
   buttons() {
     const file = make("input", { type: "file", accept: ".json,application/json", hidden: true });
-    file.addEventListener("change", async () => { if (file.files.length) await this.load(await file.files[0].text()); file.value = ""; });
+    file.addEventListener("change", async () => {
+      if (file.files.length) await this.load(await file.files[0].text());
+      file.value = "";
+    });
     return make("div", { className: "live-buttons" },
       button("Reset", () => this.set(startEdit(this.definition))),
-      button("Save edit", () => save(new Blob([JSON.stringify(this.edit, null, 1) + "\n"], { type: "application/json" }), "edit.json")),
-      button("Load edit", () => file.click()),
-      button("Save PNG", () => this.canvas.toBlob((blob) => save(blob, "portrait.png"))), file);
+      button("Save this edit", () => save(new Blob([this.saved()], { type: "application/json" }), "edit.json")),
+      button("Load an edit", () => file.click()),
+      button("Save as PNG", async () => { await this.refresh(); this.canvas.toBlob((blob) => save(blob, "portrait.png")); }), file);
+  }
+
+  /** The edit as the text of a file. */
+  saved() {
+    return JSON.stringify(toRecord(this.definition, this.edit), null, 1) + "\n";
   }
 
   /** Take over a saved edit, or say why not. */
   async load(text) {
     try {
-      await this.set(readEdit(this.definition, JSON.parse(text)));
+      await this.set(fromRecord(this.definition, parse(text)));
       this.say("The edit is loaded.");
     } catch (error) {
-      this.say(`This file cannot be loaded: ${error.message}`);
+      this.say(`This file cannot be loaded: ${error.message}.`);
     }
   }
 
   set(edit) {
     this.edit = edit;
-    this.direction = Object.keys(edit.offsets)[0] || this.direction;
+    this.direction = Object.keys(edit.offsets)[0] || this.definition.directions[0];
+    this.say("");
     this.show();
     return this.refresh();
   }
@@ -133,8 +143,9 @@ class Live {
     this.status.textContent = sentence;
   }
 
-  /** Draw soon; while a picture is on its way, only the newest wish is kept. */
-  refresh() {
+  /** Draw soon; while a picture is on its way, only the newest wish is kept. The promise ends with the whole picture. */
+  refresh(dragging = false) {
+    this.dragging = dragging;
     this.again = true;
     this.busy ||= this.loop().finally(() => { this.busy = null; });
     return this.busy;
@@ -144,16 +155,49 @@ class Live {
     while (this.again) {
       this.again = false;
       try {
-        await this.model.setDomain(this.edit.domain, this.edit.share);
-        this.last = await this.model.draw(editedWs(this.definition, this.model.latents, this.edit));
-        const { pixels, side, ran, ms } = this.last;
-        this.canvas.getContext("2d").putImageData(new ImageData(pixels, side, side), 0, 0);
-        if (ran.length) this.time.textContent = `${ms.toFixed(0)} ms for the layers from ${ran[0]} px on`;
+        const whole = await this.draw(this.dragging);
+        await frame();
+        if (!whole) await this.rest();
       } catch (error) {
-        this.say(`No picture: ${error.message}`);
+        this.say(`No picture: ${error.message}.`);
       }
-      await new Promise((next) => requestAnimationFrame(next));
     }
+  }
+
+  /** Draw what the controls say, smaller if they are dragged and it would be late; returns whether it is the whole picture. */
+  async draw(dragging) {
+    const begun = performance.now();
+    await this.model.setDomain(this.edit.domain, this.edit.share);
+    const drawn = await this.model.draw(editedWs(this.definition, this.model.latents, this.edit), dragging ? SMOOTH : Infinity);
+    const { pixels, side, ran } = drawn;
+    if (this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
+    this.canvas.getContext("2d").putImageData(new ImageData(pixels, side, side), 0, 0);
+    const whole = side === Number(this.root.dataset.side);
+    if (!ran.length) return whole; // nothing had changed
+    this.last = { ...drawn, ms: performance.now() - begun };
+    this.time.textContent = `${this.last.ms.toFixed(0)} ms for the layers from ${ran[0]} px ${whole ? "on" : `to ${side} px`}`;
+    return whole;
+  }
+
+  /** Wait for the next move; without one, ask for the whole picture. */
+  async rest() {
+    const end = performance.now() + PAUSE;
+    while (!this.again && performance.now() < end) await frame();
+    if (this.again) return;
+    this.dragging = false;
+    this.again = true;
+  }
+}
+
+function frame() {
+  return new Promise((next) => requestAnimationFrame(next));
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("an edit needs a file of JSON; this is none");
   }
 }
 
@@ -162,10 +206,6 @@ function make(tag, properties, ...children) {
   if (properties.role) element.setAttribute("role", properties.role);
   element.append(...children);
   return element;
-}
-
-function group(title, ...children) {
-  return make("fieldset", {}, make("legend", { textContent: title }), ...children);
 }
 
 function button(text, action) {

@@ -1,0 +1,1 @@
+"""What `iplkit verify` looks at, one kind of disagreement a file."""
