@@ -36,6 +36,7 @@ def lab():
 def test_every_study_gives_a_table_that_survives_its_file(name, lab, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "adapted", lambda name: lab.model("generator"))
     monkeypatch.setattr("iplkit.invert.studies.which_space.known_columns", lambda lab: [0, 10, 18, 23])
+    monkeypatch.setattr("iplkit.invert.studies.expressions.read", Lab.read)  # the fit takes a minute
     for module in ("crossover", "morphing", "how_far_from_w"):
         monkeypatch.setattr(f"iplkit.invert.studies.{module}.known_columns", lambda lab: [0, 10, 18, 23])
     finding = run.run_study(name, lab)
