@@ -142,7 +142,7 @@ def check(models: Models, model: nn.Module, pools: dict[str, Pool]) -> dict[str,
 
 PHASES = (
     Phase("codes", steps=1500, lr=2e-3, seed=31, batch=16, share=0.2, settings={"photos": 0.0, "passes": 2, "before": 0, "offsets": 1e-3}),
-    Phase("photos", steps=6000, lr=1.5e-3, seed=32, batch=16, share=0.8, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 1e-3}),
+    Phase("photos", steps=4000, lr=1.5e-3, seed=32, batch=16, share=0.8, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 1e-3}),
 )
 POOLS = {"pool": PoolSettings(), "pairs": PoolSettings(16 * 1024, kind="pairs", seed=1)}
 
