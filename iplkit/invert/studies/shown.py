@@ -5,7 +5,8 @@ import pandas as pd
 from iplkit.invert.studies.lab import Finding
 from iplkit.sweep.summary import Interval
 
-NOTHING = 1e-3  # a mean below it is rounding, and printed as 0
+EXACT = 1e-5  # half an interval below it is rounding, and not printed
+NOTHING = 1e-3  # and so is such a mean, which is printed as 0
 
 
 def table_of(finding: Finding, columns: dict[str, str], **words) -> pd.DataFrame:
@@ -42,6 +43,6 @@ def _cell(value) -> str:
     """A word as it is; a mean with its interval; a dash where there is nothing."""
     if value is None:
         return "\N{EN DASH}"
-    if isinstance(value, Interval) and abs(value.value) + value.half < NOTHING:
-        return "0"
+    if isinstance(value, Interval) and value.half < EXACT:
+        return f"{0.0 if abs(value.value) < NOTHING else value.value:.3g}"
     return str(value)
