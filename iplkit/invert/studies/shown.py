@@ -43,6 +43,6 @@ def _cell(value) -> str:
     """A word as it is; a mean with its interval; a dash where there is nothing."""
     if value is None:
         return "\N{EN DASH}"
-    if isinstance(value, Interval) and value.half < EXACT:
+    if isinstance(value, Interval) and (value.half < EXACT or abs(value.value) + value.half < NOTHING):
         return f"{0.0 if abs(value.value) < NOTHING else value.value:.3g}"
-    return str(value)
+    return str(value).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
