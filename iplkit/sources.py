@@ -16,7 +16,10 @@ from iplkit import paths
 from iplkit.errors import UserError
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
-PRINTED = {"cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*", "read_finding": "full/inversion/*.json", "read_measured": "full/inversion/bench-*.json"}  # function -> what it reads of figures/
+PRINTED = {  # function -> what it reads of figures/
+    "cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*",
+    "read_finding": "full/inversion/*.json", "read_measured": "full/inversion/bench-*.json",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

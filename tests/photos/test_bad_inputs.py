@@ -13,7 +13,7 @@ def test_every_bad_input_has_its_answer(tmp_path):
     factors = torch.rand(1, NUM_FACTORS, generator=torch.Generator().manual_seed(5))
     factors[:, indices(("yaw", "pitch", "size"))] = 0.5
     factors[:, indices(("glasses", "beard", "fringe"))] = 0
-    scene = hang(factors, seed=1)
+    scene = hang(factors, size=(360, 270), seed=1)
     rows = {row["input"]: row for row in answers(scene.picture, scene.points, Cutting(64, WORLD), 10, 512, tmp_path)}
     assert set(PICTURES) < set(rows)
     taken = {kind for kind, row in rows.items() if row["answer"] == "taken"}
