@@ -17,7 +17,10 @@ from iplkit import paths
 from iplkit.errors import UserError
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
-PRINTED = {"cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*"}  # function -> what it reads of figures/
+PRINTED = {  # function -> what it reads of figures/
+    "cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*",
+    "read_measured": "full/inversion/bench-*.json",
+}  # fmt: skip
 FINDING = "full/inversion/{}.json"  # what `read_finding` reads, by the name of the study
 
 

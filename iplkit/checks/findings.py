@@ -1,4 +1,4 @@
-"""The printed numbers of the studies of inversion: whole files, and measured on the weights that are shipped now."""
+"""The printed numbers of inversion, of its studies and its long measurements: whole files, and measured on the weights that are shipped now."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,7 @@ from iplkit import paths
 from iplkit.checks.report import Report, relative
 from iplkit.files import shipped_hashes
 
-KEYS = {"study", "about", "weights", "rows"}
-AGAIN = "python -m iplkit.invert.studies.run"
+KEYS = {"about", "weights", "rows"}
 
 
 def check_findings(report: Report) -> None:
@@ -18,17 +17,26 @@ def check_findings(report: Report) -> None:
         if path.name.endswith(".run.json"):
             continue
         report.checked += 1
-        study = path.stem.replace("-", "_")
-        if (weights := _weights_of(path, study)) is None:
-            report.wrong.append(f"{relative(path)}: does not hold the numbers of {study}; restore it, or run {AGAIN} {study}")
+        name, again = _made_by(path)
+        if (weights := _weights_of(path, name)) is None:
+            report.wrong.append(f"{relative(path)}: does not hold the numbers of {name}; restore it, or run {again}")
         elif other := [name for name, digest in weights.items() if shipped.get(name) != digest]:
-            report.aged.append(f"{relative(path)}: {', '.join(other)} changed since; run {AGAIN} {study}")
+            report.aged.append(f"{relative(path)}: {', '.join(other)} changed since; run {again}")
 
 
-def _weights_of(path: Path, study: str) -> dict[str, str] | None:
-    """Name -> hash of what a study was measured on; None if the file is not whole."""
+def _made_by(path: Path) -> tuple[str, str]:
+    """What a file is about, and the command that makes it."""
+    if path.stem.startswith("bench-"):
+        return path.stem, f"python bench/{path.stem.replace('-', '_')}.py --out {relative(path)}"
+    study = path.stem.replace("-", "_")
+    return study, f"python -m iplkit.invert.studies.run {study}"
+
+
+def _weights_of(path: Path, name: str) -> dict[str, str] | None:
+    """Name -> hash of what was measured on; None if the file is not whole. Only a study's file says its name."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return dict(kept["weights"]) if KEYS <= set(kept) and kept["study"] == study and kept["rows"] else None
-    except (ValueError, KeyError, TypeError):
+        mine = kept.get("study") == (None if name.startswith("bench-") else name)
+        return dict(kept["weights"]) if KEYS <= set(kept) and mine and kept["rows"] else None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None

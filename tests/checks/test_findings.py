@@ -40,3 +40,9 @@ def test_a_finding_of_other_weights_is_aged_and_says_what_to_run(finding):
 @pytest.mark.parametrize("change", [{"rows": []}, {"study": "defects"}, {"weights": None}])
 def test_a_finding_that_lacks_its_numbers_is_wrong(finding, change):
     assert "does not hold the numbers of which_space" in finding(**change).wrong[0]
+
+
+def test_a_long_measurement_is_held_to_the_weights_too(finding, book):
+    kept = {"about": {}, "weights": {"generator": "same", "encoder": "old"}, "rows": [{}]}
+    (book / "figures" / "full" / "inversion" / "bench-align.json").write_text(json.dumps(kept))
+    assert finding().aged == ["figures/full/inversion/bench-align.json: encoder changed since; run python bench/bench_align.py --out figures/full/inversion/bench-align.json"]
