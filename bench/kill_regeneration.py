@@ -86,6 +86,7 @@ def _trial(number: int, tree: Path, log: Path, whole: dict[str, str], options: a
         shutil.copytree(tree / "_build" / "run", options.folder / f"other-{number}", dirs_exist_ok=True)
         for name in other:  # made again before the next trial, which must not inherit it
             (tree / "_build" / name).unlink(missing_ok=True)
+        shutil.rmtree(tree / "_build" / "stage", ignore_errors=True)
     row = {"trial": number + 1, "redo": ", ".join(job.name for job in chosen), "moment": f"{moment:.1f} s", "killed": str(killed)}
     return row | {"running": ", ".join(running) or "none", "equal": "yes" if not other else f"no: {', '.join(other[:5])}"}
 
