@@ -19,11 +19,13 @@ import yaml
 
 from iplkit import leftovers, paths
 from iplkit.errors import UserError, full_disk_sentence
+from iplkit.files import atomic_path
 from iplkit.jobs import Job, jobs, select
 from iplkit.progress import TICK, Progress
 from iplkit.stage import environment
 
 FREE = {"smoke": 300e6, "laptop": 300e6, "full": 2e9}  # bytes of disk that a whole run may fill
+LARGE = 100_000  # bytes of a new picture that `keep` leaves out
 POLITE = 20  # seconds that a cluster gets to take back its jobs
 
 
@@ -91,7 +93,8 @@ def regenerate(
 def keep(tier: str, profile: str) -> list[str]:
     """Copy the figures, tables and records of a run over the printed ones in ``figures/``.
 
-    Full-tier results go to ``figures/full/`` and never replace one that is there.
+    Full-tier results go to ``figures/full/`` and never replace one that is there. The repository has a budget: a new
+    picture of more than `LARGE` bytes is left out, its record and its numbers are kept, and a run draws it again.
 
     Returns:
         Names of the files copied.
@@ -100,9 +103,22 @@ def keep(tier: str, profile: str) -> list[str]:
     target = target / "full" if tier == "full" else target
     target.mkdir(parents=True, exist_ok=True)
     files = [path for path in sorted(source.glob("*")) if path.is_file() and not (tier == "full" and (target / path.name).exists())]
+    left = {path.name for path in files if path.suffix in (".png", ".svg") and path.stat().st_size > LARGE and not (target / path.name).exists()}
     for path in files:
-        shutil.copyfile(path, target / path.name)
-    return [path.name for path in files]
+        if path.name not in left:
+            shutil.copyfile(path, target / path.name)
+    for path in [target / path.name for path in files if path.name.endswith(".run.json")]:
+        _say_what_is_left_out(path, left)
+    return [path.name for path in files if path.name not in left]
+
+
+def _say_what_is_left_out(run: Path, left: set[str]) -> None:
+    """Name in ``name.run.json`` the pictures of its record that are not kept, so that nobody misses them."""
+    record = json.loads(run.with_name(run.name.replace(".run.json", ".json")).read_text(encoding="utf-8"))
+    if absent := sorted(left & set(record["files"])):
+        about = json.loads(run.read_text(encoding="utf-8")) | {"left_out": absent}
+        with atomic_path(run) as temporary:
+            temporary.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _end_the_last_run(table: list[Job], tier: str, profile: str) -> None:

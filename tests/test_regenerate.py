@@ -387,6 +387,30 @@ def test_full_results_are_kept_and_never_overwritten(book):
     assert json.loads((folder / "figures/full/tab-a.json").read_text())["numbers"] == {"x": 1}
 
 
+def test_a_large_new_picture_is_left_out_and_named_and_its_numbers_are_kept(book):
+    from iplkit.checks.report import Report
+    from iplkit.checks.stored import read_records
+    from iplkit.files import sha256
+
+    folder = book(a=PLAIN)
+    run = folder / "_build/run/world-laptop/figures"
+    run.mkdir(parents=True)
+    for name, size in (("fig-large.png", regenerate.LARGE + 1), ("fig-known.png", regenerate.LARGE + 1), ("fig-small.png", 10)):
+        (run / name).write_bytes(b"x" * size)
+        small_book.write_record(run, name[:-4], {"x": 1}, files={name: sha256(run / name)})
+        (run / f"{name[:-4]}.csv").unlink()
+    (folder / "figures" / "fig-known.png").write_bytes(b"old")
+    kept = regenerate.keep("laptop", "world")
+    assert {"fig-large.json", "fig-known.png", "fig-small.png"} <= set(kept) and not (folder / "figures" / "fig-large.png").exists()
+    assert json.loads((folder / "figures/fig-large.run.json").read_text())["left_out"] == ["fig-large.png"]
+    assert "left_out" not in json.loads((folder / "figures/fig-known.run.json").read_text())
+    read_records(folder / "figures", report := Report())
+    assert report.wrong == []
+    (folder / "figures" / "fig-small.png").unlink()
+    read_records(folder / "figures", report := Report())
+    assert len(report.wrong) == 1 and "describes fig-small.png, which is missing" in report.wrong[0]
+
+
 def test_two_runs_at_a_time_are_refused(book):
     book(a=PLAIN)
     with regenerate._only_one_at_a_time(), pytest.raises(UserError, match="another one is running"):

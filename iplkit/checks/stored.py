@@ -53,6 +53,8 @@ def read_record(path: Path) -> tuple[dict | None, str]:
     for name, digest in record["files"].items():
         file = path.with_name(name)
         if not file.is_file():
+            if name in left_out(path):
+                continue
             return record, f"describes {name}, which is missing; {remedy}"
         if sha256(file) != digest:
             return record, f"describes other bytes than those of {name}; {remedy}"
@@ -63,6 +65,14 @@ def read_record(path: Path) -> tuple[dict | None, str]:
     if problem := next(table_disagreements(path, record), ""):
         return record, f"{problem}; {remedy}"
     return record, ""
+
+
+def left_out(record: Path) -> list[str]:
+    """Pictures of a printed record that are too large to be kept beside it; `iplkit.regenerate.keep` names them."""
+    try:
+        return json.loads(record.with_suffix(".run.json").read_text(encoding="utf-8")).get("left_out", [])
+    except (OSError, ValueError, AttributeError):
+        return []
 
 
 def check_inputs(records: dict[Path, dict], report: Report) -> None:
