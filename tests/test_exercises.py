@@ -20,6 +20,7 @@ RIGHT = {  # chapter -> name: (right, wrong); worked out by hand, the chapter's 
     "03b_live_edits": {"kept": (6, 3)},
     "04_inversion": {"free_in_wplus": (5120, 512)},
     "04b_inversion_studies": {"same_cut": (9, 7)},
+    "05_encoders_and_alignment": {"degrees": (30, 15)},
     "08_directional_loss": {"steps_taken": (460, 100)},
     "09_mapper_training": {"guess_of_eight": (2.079, 0.125)},
     "10_layer_selection": {"left_out": (["rgb8", "rgb16", "rgb32", "rgb64", "rgb128", "up256"], ["rgb4"])},
@@ -27,6 +28,7 @@ RIGHT = {  # chapter -> name: (right, wrong); worked out by hand, the chapter's 
     "12_metrics": {"score_of_forty": (40, 1), "score_of_copies": (1.0, 40)},
     "13_results": {"three_or_more": (0.323, 0.05)},
     "14_ablations": {"share_of_a": (-0.25, 0.25)},
+    "15_your_photo": {"side": (1024, 512)},
 }
 
 
