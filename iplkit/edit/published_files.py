@@ -72,7 +72,7 @@ def read_published_statistics(path: str | Path, space: StyleSpace) -> StyleStati
     mean, std = _npz(path) if path.read_bytes()[:2] == b"PK" else _pickled(path)
     for what, parts in (("mean", mean), ("std", std)):
         found = tuple(np.size(part) for part in parts)
-        if found != space.widths:
+        if found not in (space.widths, (space.channels,)):
             raise UserError(
                 f"{path} needs the statistics of {len(space.widths)} layers and {space.channels} channels; "
                 f"its {what} has {len(found)} layers and {sum(found)} channels, of another generator"

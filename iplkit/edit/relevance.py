@@ -155,6 +155,29 @@ def prompt_slopes(eye: Eye, codes: Tensor, std: Tensor, direction: Tensor) -> Te
     return total / len(codes) * std
 
 
+def channel_strengths(eye: Eye, codes: Tensor, std: Tensor, probes: int = 16, seed: int = 0) -> Tensor:
+    """How strongly the feature answers to each channel in any direction: root mean square of the Jacobian's columns, ``[C]``.
+
+    For a random cotangent v of unit variance the expected (v J)² is |J|² (Hutchinson); `probes` of them share one forward pass.
+    It is computed once and serves every prompt.
+
+    Args:
+        eye, codes, std: see `prompt_slopes`.
+        probes: random cotangents a picture.
+        seed: of these.
+    """
+    _checked(eye, codes, std, std, None)
+    rng, total = torch.Generator().manual_seed(seed), torch.zeros_like(std)
+    for part in codes.split(BATCH):
+        part = part.detach().clone().requires_grad_()
+        features = eye(part)
+        for _ in range(probes):
+            cotangent = torch.randn(features.shape, generator=rng).to(features)
+            (gradient,) = torch.autograd.grad(features, part, cotangent, retain_graph=True)
+            total += gradient.square().sum(0)
+    return (total / (len(codes) * probes)).sqrt() * std
+
+
 def reverse_matrix(eye: Eye, codes: Tensor, std: Tensor, columns: Tensor | None = None, progress: Callable[[int], None] | None = None) -> Relevance:
     """The whole matrix by reverse mode: one backward pass for each of CLIP's E outputs, for all channels at once.
 

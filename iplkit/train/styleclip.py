@@ -83,7 +83,7 @@ def check(models: Models, model: Mappers, pools: dict) -> dict[str, float]:
 
 
 HOW = {"clip": 1.0, "l2": 0.8, "alike": 0.1}
-PHASES = tuple(Phase(name, steps=300, lr=0.5, seed=52 + k, batch=8, warmup=20, ema=0.98, weight_decay=0.0, settings=HOW) for k, name in enumerate(TEXTS))
+PHASES = tuple(Phase(name, steps=160, lr=0.5, seed=52 + k, batch=8, warmup=20, ema=0.98, weight_decay=0.0, settings=HOW) for k, name in enumerate(TEXTS))
 
 
 @dataclass(frozen=True)
