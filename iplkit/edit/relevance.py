@@ -92,7 +92,7 @@ def finite_differences(
             its mean once it was pushed, which published code does by writing into shared arrays: the later a channel comes,
             the more alike the N pictures are.
         centre: push from the channel's mean over people ("mean", published), or from where each person has it ("code").
-        progress: called with 1 after each channel.
+        progress: called with the number of channels after each batch.
 
     Raises:
         UserError: codes or columns that do not fit the generator, a step that is not above 0, or an unknown way.
@@ -101,18 +101,20 @@ def finite_differences(
     if not step > 0 or base not in BASES or centre not in CENTRES:
         raise UserError(f"a step above 0, base {' or '.join(BASES)} and centre {' or '.join(CENTRES)} are needed; got {step}, {base!r}, {centre!r}")
     codes, rows, slopes = codes.clone(), [], []
-    for column in columns.tolist():
-        middle = mean[column].expand(len(codes)) if centre == "mean" else codes[:, column].clone()
-        pushed = codes.repeat(2, 1)
-        pushed[:, column] = torch.cat([middle + step * std[column], middle - step * std[column]])
-        up, down = eye.many(pushed).chunk(2)
-        rows.append(mean_direction(up - down))
-        slopes.append((up - down).mean(0) / (2 * step))
-        if base == "cumulative":
-            codes[:, column] = mean[column]
+    for group in columns.split(max(1, BATCH // (2 * len(codes)))):  # so many channels fill a batch
+        pushed = []
+        for column in group.tolist():
+            middle = mean[column].expand(len(codes)) if centre == "mean" else codes[:, column].clone()
+            pushed.append(codes.repeat(2, 1))
+            pushed[-1][:, column] = torch.cat([middle + step * std[column], middle - step * std[column]])
+            if base == "cumulative":
+                codes[:, column] = mean[column]
+        up, down = eye.many(torch.cat(pushed)).unflatten(0, (len(group), 2, len(codes))).unbind(1)  # [channels, N, E]
+        rows.append(mean_direction((up - down).transpose(0, 1)))
+        slopes.append((up - down).mean(1) / (2 * step))
         if progress is not None:
-            progress(1)
-    return Relevance(columns, torch.stack(rows), torch.stack(slopes), 2 * len(codes) * len(columns))
+            progress(len(group))
+    return Relevance(columns, torch.cat(rows), torch.cat(slopes), 2 * len(codes) * len(columns))
 
 
 def mean_direction(differences: Tensor) -> Tensor:

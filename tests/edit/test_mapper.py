@@ -52,7 +52,7 @@ def test_mappers_come_back_from_their_file_and_go_by_name(tmp_path, ws):
     save_mappers(tmp_path / "m.safetensors", made)
     found = load_mappers(tmp_path / "m.safetensors")
     assert_close(found["angry"](ws), made["angry"](ws), rtol=0, atol=0)
-    with pytest.raises(UserError, match="one of happy, angry; got 'sad'"):
+    with pytest.raises(UserError, match="one of angry, happy; got 'sad'"):
         found["sad"]
 
 

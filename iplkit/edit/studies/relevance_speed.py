@@ -9,8 +9,8 @@ from iplkit.edit.relevance import Relevance, finite_differences, prompt_slopes
 from iplkit.edit.studies.bench import BASE, PROMPTS, Bench, cosine
 from iplkit.invert.studies.lab import Finding
 
-STEPS = (5.0, 2.0, 1.0, 0.5, 0.1)
-SAMPLE = 48  # channels of the agreement
+STEPS = (5.0, 2.0, 0.5, 0.1)
+SAMPLE = 32  # channels of the agreement
 PEOPLE = 4
 
 
