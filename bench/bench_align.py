@@ -6,6 +6,8 @@ order of the values. Nothing here is timed.
 
     python bench/bench_align.py            200 faces a row, minutes on one core
     python bench/bench_align.py -n 20      does it run?
+
+What the book prints comes from: python bench/bench_align.py --out figures/full/inversion/bench-align.json
 """
 
 import argparse
@@ -22,6 +24,7 @@ from iplkit.images import to_pil
 from iplkit.invert.align import WORLD, quad_error, quad_of, side_of
 from iplkit.invert.pictures import Picture
 from iplkit.invert.portraits import Cutting, portraits_of
+from iplkit.invert.studies.measured import write_measured
 from iplkit.world.factors import sample_factors
 from iplkit.world.render import render
 from iplkit.world.truth import landmarks
@@ -64,10 +67,11 @@ def known_share(factors: torch.Tensor) -> float:
 
 
 def main() -> None:
-    """Print one line a row."""
+    """Print one line a row, and keep them where --out says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", "--number", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="JSON file for the rows")
     options = parser.parse_args()
     torch.set_num_threads(1)
     factors = {
@@ -75,17 +79,27 @@ def main() -> None:
         "ahead": frontal_people(Scale(seed=options.seed), options.number),
     }
     print(f"{options.number} portraits, seed {options.seed}; bar: corners at most {BAR} of the side")
+    lines = []
     for heads, size, points, mirrored in ROWS:
         found = crop_errors(factors[heads], size, points, mirrored)
         corners, middles, sides = zip(*found)
         row = median_row("", "", list(corners), f"<= {BAR}", "")
+        lines.append(
+            {"quantity": f"{heads}, {size} px, {points} points{', with mirror' * mirrored}", "heads": heads, "size": size, "points": points, "mirror": mirrored}
+            | {"found": len(found), "n": options.number, "value": row.value, "low": row.low, "high": row.high}
+            | {"middle": median(middles), "side": median(sides), "side absolute": median(map(abs, sides)), "asked": f"<= {BAR}", "met": row.value <= BAR}
+        )
         print(
             f"{heads:5s} {size:4d} px, {points:2d} points, {'with' if mirrored else 'without'} mirror: found {len(found)} of {options.number}; "
             f"corners {row.value:.4f} [{row.low:.4f}, {row.high:.4f}], middle {median(middles):.4f}, "
             f"side {median(sides):+.4f} (absolute {median(map(abs, sides)):.4f})",
             flush=True,
         )
-    print(f"  64 px portraits known as portraits: {known_share(factors['any']):.3f}")
+    known = known_share(factors["any"])
+    print(f"  64 px portraits known as portraits: {known:.3f}")
+    if options.out:
+        rows = [*lines, {"quantity": "portraits of 64 px known as portraits", "value": known, "n": options.number}]
+        write_measured(options.out, rows, {"bench": "align", "seed": options.seed, "torch": torch.__version__})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@
 
 No network that judges here took part in a search or in the encoder's training. Run it on an idle machine for the times:
 python bench/bench_inversion.py
+
+What the book prints comes from: python bench/bench_inversion.py --out figures/full/inversion/bench-inversion.json
 """
 
 import argparse
@@ -25,11 +27,11 @@ from iplkit.invert.descent import Schedule
 from iplkit.invert.methods import invert
 from iplkit.invert.optimize import REFINE, OptimizeSettings
 from iplkit.invert.studies.lab import Lab
+from iplkit.invert.studies.measured import write_measured
 from iplkit.metrics.auc import auc
 from iplkit.features import identity_features
 from iplkit.images import to_uint8
 from iplkit.sweep.summary import mean_interval
-from iplkit.weights import atomic_path
 
 STEPS = 500
 ADAM = OptimizeSettings()
@@ -124,20 +126,19 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200, help="pictures for the encoder alone (default 200)")
     parser.add_argument("--seed", type=int, default=2024, help="of all pictures (default 2024)")
     parser.add_argument("--only", choices=("fidelity", "encoder", "refinement", "throughput"), action="append", help="some parts only")
-    parser.add_argument("--out", type=Path, help="file for the lines")
+    parser.add_argument("--out", type=Path, help="JSON file for the lines")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     about = {"bar": "inversion", "threads": options.threads, "load_before": load, "torch": torch.__version__, "seed": options.seed}
-    bench, text = Bench(options.n, options.seed), ""
+    bench, lines = Bench(options.n, options.seed), []
     parts = {"fidelity": fidelity, "encoder": lambda b: encoder(b, options.people), "refinement": refinement, "throughput": throughput}
     for name in options.only or parts:
         for made in parts[name](bench):
-            text += json.dumps(about | made) + "\n"
+            lines.append(made)
             print(json.dumps(made), flush=True)
     if options.out:
-        with atomic_path(options.out) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_measured(options.out, lines, about)
 
 
 if __name__ == "__main__":

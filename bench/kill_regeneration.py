@@ -63,7 +63,7 @@ def _trial(number: int, tree: Path, log: Path, whole: dict[str, str], options: a
     known = [job for job in table if not options.only or job.name in options.only]
     chosen = draws.sample(known, min(options.redo, len(known))) if options.redo else known
     share, everything = draws.random(), number % 4 != 3
-    finish(tree, options.tier, options.jobs, log)  # a difference of the trial before is not carried on
+    finish(tree, options.tier, options.jobs, log)  # what a trial before left different, or unfinished
     for job in chosen:
         for output in job.outputs:
             (tree / output).unlink(missing_ok=True)
@@ -84,6 +84,9 @@ def _trial(number: int, tree: Path, log: Path, whole: dict[str, str], options: a
     other = different(whole, found)
     if other:
         shutil.copytree(tree / "_build" / "run", options.folder / f"other-{number}", dirs_exist_ok=True)
+        for name in other:  # made again before the next trial, which must not inherit it
+            (tree / "_build" / name).unlink(missing_ok=True)
+        shutil.rmtree(tree / "_build" / "stage", ignore_errors=True)
     row = {"trial": number + 1, "redo": ", ".join(job.name for job in chosen), "moment": f"{moment:.1f} s", "killed": str(killed)}
     return row | {"running": ", ".join(running) or "none", "equal": "yes" if not other else f"no: {', '.join(other[:5])}"}
 

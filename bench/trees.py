@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,8 @@ import psutil
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-SEALS = (".run.json", "/code.txt", "/seconds.json", ".state")  # what may differ from run to run
+SEALS = (".run.json", "/code.txt", "/seconds.json", ".state", "/searchindex.js")  # what may differ from run to run; the index has the day in it
+DAY = re.compile(rb"run of \d{4}-\d{2}-\d{2}")  # below each caption of a page
 
 
 def copy_repository(target: Path) -> Path:
@@ -67,7 +69,7 @@ def kill(process: subprocess.Popen, everything: bool) -> int:
 def results(tree: Path, tier: str) -> dict[str, str]:
     """Hash of every result of a regenerated tree: figures, tables, compared records, weights, executed notebooks, pages.
 
-    Of a cell of the thesis table, the circumstances (seconds) do not count.
+    Of a cell of the thesis table, the circumstances (seconds) do not count; of a page, the day of a run does not.
     """
     run, html = tree / "_build" / "run" / f"world-{tier}", tree / "_build" / "stage" / "_build" / "html"
     files = [p for top in (run, html) for p in sorted(top.rglob("*")) if p.is_file() and not any(part.startswith(".") for part in p.relative_to(top).parts)]
@@ -79,6 +81,8 @@ def _digest(path: Path) -> str:
     content = path.read_bytes()
     if path.parent.name == "cells":
         content = json.dumps({k: v for k, v in json.loads(content).items() if k != "circumstances"}).encode()
+    if path.suffix == ".html":
+        content = DAY.sub(b"run of a day", content)
     return hashlib.sha256(content).hexdigest()
 
 

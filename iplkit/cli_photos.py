@@ -42,6 +42,7 @@ def invert(**options) -> None:
 
     PHOTO is a picture file or a folder. For each face are written: the latent (.npy, shape 1 x rows x width), the portrait, its
     reconstruction, a strip of all, and the numbers (.json). A photo that does not fit is listed at the end, and stops no other.
+    A latent file (.npy of shape 1 x rows x width, rows x width, or width) is drawn as it is.
 
     \b
     Examples:
@@ -54,7 +55,7 @@ def invert(**options) -> None:
     from iplkit.photos.invert import write_found
 
     out = options["out"]
-    _run(options, lambda models: lambda found: write_found(found, out))
+    _run(options, lambda models: (lambda found: write_found(found, out), {}))
 
 
 @click.command("adapt-photo")
@@ -71,6 +72,7 @@ def adapt_photo(targets: str, adapted_by: str | None, **options) -> None:
       iplkit adapt-photo me.jpg                                   all shipped targets
       iplkit adapt-photo me.jpg --targets "disney,anime painting" --by ipl
       iplkit adapt-photo me.jpg --targets mine/nada-photo-to-sketch-seed0.safetensors
+      iplkit adapt-photo inverted/me.npy --targets disney         a latent in place of a photo
     """
     from iplkit.photos.adapt import load_targets, write_adapted
     from iplkit.photos.targets import targets_of
@@ -80,35 +82,46 @@ def adapt_photo(targets: str, adapted_by: str | None, **options) -> None:
 
     def writer(models):
         generators = load_targets(chosen, models)
-        return lambda found: write_adapted(found, generators, models, options["out"])
+        return (lambda found: write_adapted(found, generators, models, options["out"])), generators
 
     _run(options, writer)
 
 
 def _run(options: dict, writer) -> None:
-    from iplkit.invert.pictures import pictures_in
+    from iplkit.invert.pictures import pictures_in, try_each
     from iplkit.invert.portraits import read_landmarks
     from iplkit.photos.invert import Search, invert_photos
+    from iplkit.photos.latents import draw_latent, is_latent
     from iplkit.photos.models import load_models
 
     if options["face"] and options["all_faces"]:
         raise click.UsageError("--face and --all-faces exclude each other")
-    paths = pictures_in(options["photos"])
+    given = pictures_in(options["photos"])
+    paths, latents = [p for p in given if not is_latent(p)], [p for p in given if is_latent(p)]
     landmarks = None if options["landmarks"] is None else read_landmarks(options["landmarks"])
     search = Search(**{name: options[name] for name in ("method", "space", "steps", "passes", "seed")})
     models = load_models(options["profile"], options["encoder"], options["kind"], options["device"])
-    write, out = writer(models), options["out"]
+    (write, generators), out = writer(models), options["out"]
 
     def each(found):
         written = write(found) or found
         for line in _lines(written, out):
             click.echo(line)
 
-    report = invert_photos(paths, models, _cutting(options, models), search, each, landmarks, progress=sys.stderr.isatty())
-    if report.failed:
-        for _, sentence in report.failed:
+    def drawn(path):
+        record = draw_latent(path, generators, models, out)
+        click.echo(f"{path.stem}: {record['latent']} -> {out / path.stem}-reconstruction.png")
+        for line in _adapted_lines(record["adapted"]):
+            click.echo(line)
+
+    done, failed = try_each(latents, drawn)
+    if paths:
+        report = invert_photos(paths, models, _cutting(options, models), search, each, landmarks, progress=sys.stderr.isatty())
+        done, failed = done + report.done, failed + report.failed
+    if failed:
+        for _, sentence in failed:
             click.echo(f"Error: {' '.join(sentence.split())}", err=True)
-        click.echo(f"{len(report.done)} portraits written; {len(report.failed)} of {len(paths)} photos have an error.", err=True)
+        click.echo(f"{len(done)} portraits written; {len(failed)} of {len(given)} photos have an error.", err=True)
         sys.exit(2)
 
 
@@ -125,8 +138,12 @@ def _lines(found, out: Path):
     n = found.numbers
     likeness = "identity not measured" if n["identity"] is None else f"identity {n['identity']:.2f}"
     yield f"{found.stem}: {n['psnr_db']:.1f} dB, {likeness}, {n['seconds']:.1f} s -> {out / found.stem}-strip.png"
-    for name, numbers in n.get("adapted", {}).items():
-        likeness = "" if numbers["identity"] is None else f"identity {numbers['identity']:.2f}, "
-        yield f"  {name}: {likeness}{numbers['seconds']:.1f} s"
+    yield from _adapted_lines(n.get("adapted", {}))
     for note in found.portrait.notes:
         yield f"  note: {note}"
+
+
+def _adapted_lines(adapted: dict):
+    for name, numbers in adapted.items():
+        likeness = "" if numbers["identity"] is None else f"identity {numbers['identity']:.2f}, "
+        yield f"  {name}: {likeness}{numbers['seconds']:.1f} s"

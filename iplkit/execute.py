@@ -85,10 +85,28 @@ def _prepare_page(path: Path) -> None:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.metadata.tags.append("remove-cell")
             cell.id = "injected-parameters"  # papermill draws one
+        if "outputs" in cell:
+            cell.outputs = join_streams(cell.outputs)
         for output in cell.get("outputs", []):
             if output.get("data", {}).pop(WIDGET, None) is not None:
                 output["data"]["text/html"] = NEEDS_KERNEL
     nbformat.write(notebook, path)
+
+
+def join_streams(outputs: list) -> list:
+    """Neighbouring pieces of one stream as one; how often a kernel sends what was printed depends on the machine's load.
+
+    Args:
+        outputs: of a cell, as nbformat has them; their pieces are used up.
+    """
+    joined: list = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output["output_type"] == "stream" and output["name"] == before.get("name"):
+            before["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
 
 
 def remove_results(folder: Path, names: Iterable[str]) -> None:

@@ -100,7 +100,7 @@ def portraits_of(picture: Picture, how: Cutting, landmarks: np.ndarray | None = 
     found = faces_of(picture.rgb, how.points, how.mirrored)
     if not found:
         raise UserError(
-            f"{picture.path} needs a face that looks about ahead; none was found: take another picture, mark its landmarks by hand, "
+            f"{picture.path} needs a whole face that looks about ahead; none was found: take another picture, mark its landmarks by hand, "
             "or say that it is a portrait already (--aligned)"
         )
     chosen = choose(found, how.faces)

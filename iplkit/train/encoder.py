@@ -1,9 +1,9 @@
 """How the world's encoder was trained: first samples of the generator, whose codes are known, then photos of the world too.
 
 *codes*: the encoder must say the code of a sample, and the sample must come out again. *photos*: half of each batch are
-renders of the world, which have no code; the picture alone must come out, through the frozen generator. In both phases
-the encoder meets its own running renders (ReStyle), and a third of the batch stops somewhere on the way from W to W+,
-so that every stop is a good one. The identity network takes no part: it judges the encoder.
+renders of the world, which have no code; the picture alone must come out, through the frozen generator. *free*: e4e's
+penalty on the offsets is lifted, so that the far end of the knob is pSp's. In all phases the encoder meets its own running
+renders (ReStyle), and a third of the batch stops somewhere on the way from W to W+, so that every stop is a good one. The identity network takes no part: it judges the encoder.
 """
 
 from dataclasses import dataclass, fields
@@ -142,7 +142,8 @@ def check(models: Models, model: nn.Module, pools: dict[str, Pool]) -> dict[str,
 
 PHASES = (
     Phase("codes", steps=1500, lr=2e-3, seed=31, batch=16, share=0.2, settings={"photos": 0.0, "passes": 2, "before": 0, "offsets": 1e-3}),
-    Phase("photos", steps=4000, lr=1.5e-3, seed=32, batch=16, share=0.8, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 1e-3}),
+    Phase("photos", steps=4000, lr=1.5e-3, seed=32, batch=16, share=0.5, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 1e-3}),
+    Phase("free", steps=2000, lr=1e-3, seed=33, batch=16, share=0.3, settings={"photos": 0.6, "passes": 2, "before": 3, "offsets": 0.0}),
 )
 POOLS = {"pool": PoolSettings(), "pairs": PoolSettings(16 * 1024, kind="pairs", seed=1)}
 

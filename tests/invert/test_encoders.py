@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 import torch
-from small_encoders import ROWS, SIDE, SIZE, SMALL, WIDTH, checkpoint, small_decoder, small_net
+from iplkit.invert.tiny_published import ROWS, SIDE, SIZE, SMALL, WIDTH, checkpoint, small_decoder, small_net
 from torch.testing import assert_close
 
 from iplkit.errors import UserError

@@ -57,6 +57,20 @@ def test_a_photo_is_adapted_and_each_target_has_a_line(small, photos, tmp_path):
     assert (tmp_path / "a-ipl-green-pasted.png").is_file()
 
 
+def test_a_latent_goes_in_where_a_photo_does(small, photos, tmp_path):
+    for shape in ((1, 10, 32), (10, 32), (32,)):
+        np.save(tmp_path / f"code{len(shape)}.npy", np.full(shape, 0.1, np.float32))
+    np.save(tmp_path / "wrong.npy", np.zeros((18, 32), np.float32))
+    files = [tmp_path / f"{name}.npy" for name in ("code1", "code2", "code3", "wrong")]
+    result = run("adapt-photo", *files, "--targets", "red", "--out", tmp_path / "out")
+    assert result.exit_code == 2 and "a generator of 1024 px" in result.stderr and "1 of 4" in result.stderr
+    first = (tmp_path / "out" / "code1-ipl-red.png").read_bytes()
+    assert all((tmp_path / "out" / f"code{k}-ipl-red.png").read_bytes() == first for k in (2, 3)), "three shapes of one code"
+    assert json.loads((tmp_path / "out" / "code1.json").read_text())["latent"].startswith("W: one w")
+    assert run("invert", files[0], "--out", tmp_path / "drawn").exit_code == 0
+    assert (tmp_path / "drawn" / "code1-reconstruction.png").is_file()
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("invert",), "PHOTO"),
     (("invert", "{photos}/none.jpg"), "there is no file"),

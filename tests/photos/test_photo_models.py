@@ -4,7 +4,7 @@ import functools
 
 import pytest
 import torch
-from small_encoders import ROWS, SIZE, SMALL, WIDTH, checkpoint, small_decoder
+from iplkit.invert.tiny_published import ROWS, SIZE, SMALL, WIDTH, checkpoint, small_decoder
 
 from iplkit import zoo
 from iplkit.errors import UserError
