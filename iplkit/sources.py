@@ -8,6 +8,7 @@ stands in the code as literals, so no second list can go stale.
 import ast
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from iplkit.errors import UserError
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
 PRINTED = {"cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*"}  # function -> what it reads of figures/
+FINDING = "full/inversion/{}.json"  # what `read_finding` reads, by the name of the study
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def read_source(notebook: Path) -> Source:
         modules_of_notebook(notebook),
         tuple(literals("adapted_path", (0, 1))),
         tuple(name for (name,) in literals("cells_path", (0,))),
-        _printed(tree, {_called(call) for call in calls}),
+        tuple(sorted({*_printed(tree, {_called(call) for call in calls}), *_findings(name for (name,) in literals("read_finding", (0,)))})),
         tuple(name for (name,) in literals("read_numbers", (0,))),
         names_written(notebook),
         "iplkit.web.export.export" in _imports(tree, "") and any(_called(call) == "export" for call in calls),
@@ -91,6 +93,12 @@ def _printed(tree: ast.Module, called: set[str]) -> tuple[Path, ...]:
     named = {name for name in _texts(tree) if re.fullmatch(r"[\w-]+\.(md|csv|json|png|svg)", name)}
     found = {path for name in PRINTED if name in called for path in figures.glob(PRINTED[name])}
     return tuple(sorted(found | {figures / name for name in named if (figures / name).is_file()}))
+
+
+def _findings(studies: Iterable[str]) -> Iterator[Path]:
+    """The printed numbers of some studies of inversion, as far as they are there."""
+    found = (paths.root() / "figures" / FINDING.format(name.replace("_", "-")) for name in studies)
+    yield from (path for path in found if path.is_file())
 
 
 def modules_of_notebook(notebook: Path) -> tuple[Path, ...]:

@@ -7,6 +7,7 @@ run it again, not an error.
 
 from iplkit import paths
 from iplkit.checks.cards import check_cards
+from iplkit.checks.findings import check_findings
 from iplkit.checks.pages import check_chapters, check_pages
 from iplkit.checks.recomputed import check_age, check_recomputed
 from iplkit.checks.report import Report, relative
@@ -25,6 +26,7 @@ def verify() -> Report:
     check_products(figures, report)
     check_inputs(records, report)
     check_cards(report)
+    check_findings(report)
     _check_cells(report)
     confirmed = check_recomputed(records, report)
     pages = page_paths()

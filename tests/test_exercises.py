@@ -18,6 +18,8 @@ RIGHT = {  # chapter -> name: (right, wrong); worked out by hand, the chapter's 
     "02_latent_spaces": {"sharper": ("code", "pictures")},
     "03_layer_edits": {"rgb_rows": ([1, 3, 5, 7, 9], [0, 1, 2])},
     "03b_live_edits": {"kept": (6, 3)},
+    "04_inversion": {"free_in_wplus": (5120, 512)},
+    "04b_inversion_studies": {"same_cut": (9, 7)},
     "08_directional_loss": {"steps_taken": (460, 100)},
     "09_mapper_training": {"guess_of_eight": (2.079, 0.125)},
     "10_layer_selection": {"left_out": (["rgb8", "rgb16", "rgb32", "rgb64", "rgb128", "up256"], ["rgb4"])},

@@ -261,6 +261,20 @@ def test_printed_files_that_a_notebook_reads_are_inputs(book):
         assert [other for other in wanted.values() if other in job(table, notebook).inputs] == [name]
 
 
+def test_the_numbers_of_a_study_are_inputs_of_the_notebook_that_reads_them(book):
+    folder = book(a=small_book.notebook('read_finding("which_space")'), b=small_book.notebook('read_finding("defects")'))
+    for name in ("which-space", "moved-faces"):
+        path = folder / "figures" / "full" / "inversion" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    table = jobs()
+    of = {name: [path for path in job(table, name).inputs if "inversion" in path] for name in ("a", "b")}
+    assert of == {"a": ["figures/full/inversion/which-space.json"], "b": []}, "one that is missing is asked for when the notebook runs"
+    (folder / "notebooks" / "a.ipynb").write_text(small_book.notebook("read_finding(name)"))
+    with pytest.raises(UserError, match="literal"):
+        jobs()
+
+
 def test_what_a_notebook_exports_for_the_live_page_is_an_output(book):
     book(a=small_book.notebook("from iplkit.web.export import export", "export(folder, generator, controls, directions)"), b=PLAIN)
     table = jobs("smoke")
