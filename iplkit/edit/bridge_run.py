@@ -47,7 +47,7 @@ def bridge_report(bench: Bench, people: int = 20) -> Finding:
     right = bench.draw(bench.bridge.w(e))
     columns = measured(square=(right - images).square().mean((1, 2, 3)), similarity=(bench.seen(right) * e).sum(1))
     rows.append({"training": "the bridge's network"} | columns)
-    return Finding("bridge_report", rows, {"people": people, "steps": ReportSettings().steps, "seed": lab.seed})
+    return Finding("bridge_report", rows, {"n": people, "steps": ReportSettings().steps, "seed": lab.seed})
 
 
 @torch.no_grad()

@@ -69,7 +69,7 @@ def bridge_texts(bench: Bench) -> Finding:
         columns = measured(true=said.nanmean(1), similarity=alike.mean(1), called_photo=photo, length=length)
         rows.append({"way": name} | columns | measured(LPIPS_of_two=_two(images, bench)))
         shown[name] = images[::COUNT]
-    return Finding("bridge_texts", rows, {"texts": len(TEXTS), "count": COUNT, "seed": bench.lab.seed}, shown)
+    return Finding("bridge_texts", rows, bench.about | {"n": len(TEXTS), "count": COUNT}, shown)
 
 
 def top(bench: Bench, e: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ class Bench:
         """What decides the numbers."""
         known = {"head": len(self.head.known("photo"))} | ({"fit": len(self.fit.known("photo"))} if self.fitted else {})
         return {"n": self.lab.n, "seed": self.lab.seed, "gallery": len(self.gallery), "crowd": len(self.crowd), "fitted": self.fitted,
-                "refining steps": self.refining.steps, "pull": self.refining.pull, "rate": self.refining.rate, "known factors": known}  # fmt: skip
+                "steps": self.refining.steps, "pull": self.refining.pull, "rate": self.refining.rate, "known factors": known}  # fmt: skip
 
 
 def bridge_tiers(bench: Bench, shown: int = 8) -> Finding:
@@ -179,4 +179,4 @@ def bridge_draws(bench: Bench, count: int = 8, people: int = 24) -> Finding:
         pair = images.view(people, count, *images.shape[1:])
         columns = measured(similarity=alike, factor_spread=spread, likeness_of_two_draws=bench.lab.likeness(pair[:, 0], pair[:, 1]))
         rows.append({"draws": name} | columns | measured(LPIPS_of_two_draws=bench.lab.lpips(pair[:, 0], pair[:, 1])))
-    return Finding("bridge_draws", rows, bench.about | {"people": people, "count": count})
+    return Finding("bridge_draws", rows, bench.about | {"n": people, "count": count})
