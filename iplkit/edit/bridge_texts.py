@@ -5,11 +5,12 @@ own predicates say whether the claim is true; pictures of which neither yes nor 
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from iplkit.edit.bridge_pairs import text_features
 from iplkit.edit.bridge_simple import nearest
-from iplkit.edit.bridge_tiers import Bench
+from iplkit.edit.bridge_tiers import BLURS, Bench
 from iplkit.invert.studies.lab import Finding, measured
 from iplkit.world.predicates import predicate_index, truth
 
@@ -26,16 +27,14 @@ COUNT = 8  # codes a text
 CHOICE = 4  # draws to choose one of
 
 
-def towards(e: Tensor, text: Tensor, plain: Tensor, middle: Tensor) -> Tensor:
+def towards(text: Tensor, plain: Tensor, middle: Tensor) -> Tensor:
     """A feature where pictures are: the pictures' middle, moved as the text moves from the plain text.
 
     Args:
-        e: features of texts, ``[N, E]``; only their shape counts if `text` is given apart.
         text, plain: features of the texts and of the plain one, ``[N, E]`` and ``[1, E]``.
         middle: mean feature of pictures, ``[E]``.
     """
-    moved = middle + (text - plain)
-    return torch.nn.functional.normalize(moved, dim=-1).reshape(e.shape)
+    return F.normalize(middle + (text - plain), dim=-1)
 
 
 def told(images: Tensor, bench: Bench, claims: list[str]) -> Tensor:
@@ -47,7 +46,7 @@ def told(images: Tensor, bench: Bench, claims: list[str]) -> Tensor:
 def bridge_texts(bench: Bench) -> Finding:
     """Sentences by every tier; draws of the prior with growing blur."""
     e, plain = text_features(bench.clip, list(TEXTS)), text_features(bench.clip, [PLAIN])
-    moved = towards(e, e, plain, bench.bridge.centre.mean)
+    moved = towards(e, plain, bench.bridge.centre.mean)
     wide, shifted = e.repeat_interleave(COUNT, 0), moved.repeat_interleave(COUNT, 0)
     n, net = len(wide), bench.bridge
     ways = {
@@ -55,9 +54,9 @@ def bridge_texts(bench: Bench) -> Finding:
         "retrieval": top(bench, e),
         "ridge": net.w(wide, "ridge"),
         "network": net.w(wide, "network"),
-        **{f"prior, blur {a:g}": net.draw(e, COUNT, bench.rng, a).flatten(0, 1) for a in (0.0, 0.5, 1.0)},
-        "prior, blur 1, guidance 2": net.draw(e, COUNT, bench.rng, 1.0, 2.0).flatten(0, 1),
-        "prior, blur 1, best of 4": bench.best_draw(wide, CHOICE, amount=1.0),
+        **{f"prior, {name}": net.draw(e, COUNT, bench.rng, a).flatten(0, 1) for name, a in BLURS.items()},
+        "prior, full blur, guidance 2": net.draw(e, COUNT, bench.rng, 1.0, 2.0).flatten(0, 1),
+        "prior, full blur, best of 4": bench.best_draw(wide, CHOICE, amount=1.0),
         "network, text direction": net.w(shifted, "network"),
         "prior, text direction": net.draw(moved, COUNT, bench.rng, 0.5).flatten(0, 1),
     }

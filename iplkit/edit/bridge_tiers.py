@@ -22,7 +22,7 @@ from iplkit.oracle.reader import Reader
 from iplkit.world.factors import indices
 
 CHOICE = 16  # draws of which CLIP keeps the best
-MEASURES = ("similarity", "found first", "likeness", "factor error", "fitted factor error", "LPIPS", "length")
+BLURS = {"no blur": 0.0, "half blur": 0.5, "full blur": 1.0}  # noise on the feature; see `iplkit.edit.bridge_prior`
 
 
 @dataclass
@@ -168,8 +168,8 @@ def bridge_draws(bench: Bench, count: int = 8, people: int = 24) -> Finding:
     e, known = bench.pairs.e[:people], indices(bench.head.known("photo"))
     strangers = codes(bench.lab.generator.mapping, people * count, bench.lab.seed, "bridge any").view(people, count, -1)
     ways = {"any samples": strangers} | {
-        f"guidance {guidance:g}, blur {amount:g}": bench.bridge.draw(e, count, bench.rng, amount, guidance)
-        for guidance, amount in ((1.0, 0.0), (2.0, 0.0), (1.0, 0.5), (1.0, 1.0))
+        f"guidance {guidance:g}, {name}": bench.bridge.draw(e, count, bench.rng, BLURS[name], guidance)
+        for guidance, name in ((1.0, "no blur"), (2.0, "no blur"), (1.0, "half blur"), (1.0, "full blur"))
     }
     rows = []
     for name, w in ways.items():

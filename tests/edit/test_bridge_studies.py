@@ -99,9 +99,9 @@ def test_a_claim_is_told_by_the_factors(bench):
 
 def test_a_text_moves_the_middle_of_the_pictures_and_stays_a_unit_feature(generator):
     text, plain, middle = (F.normalize(torch.randn(k, 9, generator=generator), dim=-1) for k in (3, 1, 1))
-    moved = towards(text, text, plain, middle[0])
+    moved = towards(text, plain, middle[0])
     assert torch.allclose(moved.norm(dim=1), torch.ones(3))
-    assert torch.allclose(towards(plain, plain, plain, middle[0]), middle)
+    assert torch.allclose(towards(plain, plain, middle[0]), middle)
 
 
 def test_the_reports_study_compares_trainings(bench, monkeypatch):
