@@ -57,7 +57,7 @@ class Whitening(nn.Module):
 
 def explained(truth: Tensor, guess: Tensor) -> float:
     """Share of all variance of whitened coordinates that a guess explains, ``[N, K]`` twice; 0 is what the mean does."""
-    wrong = (truth - guess).square().sum()
+    wrong = (truth - guess).detach().square().sum()
     return float(1 - wrong / (truth - truth.mean(0)).square().sum().clamp_min(1e-12))
 
 

@@ -133,7 +133,7 @@ def _alike(parts: Parts, w: Tensor, e: Tensor) -> float:
 
 PHASES = (
     Phase("network", steps=1500, lr=2e-3, seed=42, batch=256, share=0.15),
-    Phase("cycle", steps=240, lr=1e-3, seed=43, batch=16, share=0.5, ema=0.99, weight_decay=0.0),
+    Phase("cycle", steps=500, lr=1e-3, seed=43, batch=16, share=0.5, ema=0.99, weight_decay=0.0),
     Phase("prior", steps=5000, lr=2e-3, seed=44, batch=256, share=0.35, ema=0.999),
 )
 
