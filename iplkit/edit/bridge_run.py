@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 import torch
+from torch import Tensor
 
 from iplkit import zoo
-from iplkit.edit.bridge_report import ReportSettings, train_report
+from iplkit.edit.bridge_report import FeatureToLatent, ReportSettings, train_report
 from iplkit.edit.bridge_texts import bridge_texts
 from iplkit.edit.bridge_tiers import Bench, bridge_draws, bridge_tiers
 from iplkit.errors import UserError
@@ -33,7 +34,7 @@ GALLERY, CROWD = 10_000, 1000
 
 def bridge_report(bench: Bench, people: int = 20) -> Finding:
     """The report's network, photo by photo: as it was, and at a rate at which it learns."""
-    lab, rows = bench.lab, []
+    lab, rows, people = bench.lab, [], min(people, bench.lab.n)
     images, e = bench.truth[:people], bench.pairs.e[:people]
     strangers, others = images.roll(1, 0), e.roll(1, 0)
     for name, settings in {"untrained": ReportSettings(0), "as it was": ReportSettings(), "at a rate of 1e-3": ReportSettings(rate=1e-3)}.items():
@@ -51,7 +52,7 @@ def bridge_report(bench: Bench, people: int = 20) -> Finding:
 
 
 @torch.no_grad()
-def _answer(lab: Lab, net, e):
+def _answer(lab: Lab, net: FeatureToLatent, e: Tensor) -> Tensor:
     """What the report's network draws for one feature, without noise."""
     return lab.generator(net(e), noise_mode="none")
 

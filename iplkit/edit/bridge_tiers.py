@@ -165,6 +165,7 @@ def bridge_tiers(bench: Bench, shown: int = 8) -> Finding:
 
 def bridge_draws(bench: Bench, count: int = 8, people: int = 24) -> Finding:
     """How different the prior's draws of one feature are, and how true each is; with guidance, and with blur."""
+    people = min(people, bench.lab.n)
     e, known = bench.pairs.e[:people], indices(bench.head.known("photo"))
     strangers = codes(bench.lab.generator.mapping, people * count, bench.lab.seed, "bridge any").view(people, count, -1)
     ways = {"any samples": strangers} | {
