@@ -22,8 +22,8 @@ from iplkit.world.predicates import PREDICATE_NAMES
 class SmallBench(Bench):
     """Judges that need no network: colors stand for factors and for the person."""
 
-    def factor_error(self, images: Tensor, truth: Tensor, reader) -> Tensor:
-        return (images - truth).abs().mean((1, 2, 3))
+    def factor_error(self, images: Tensor, reader) -> Tensor:
+        return (images - self.truth[: len(images)]).abs().mean((1, 2, 3))
 
     head = property(lambda self: Reads())
     fit = property(lambda self: Reads())
@@ -65,6 +65,15 @@ def test_the_true_code_is_found_first_and_has_no_error(bench):
     found = bench.judge(bench.pairs.w)
     assert found["found first"].tolist() == [1.0] * 6 and float(found["similarity"].min()) > 0.999
     assert float(found["factor error"].max()) == 0 and len(found["fitted factor error"]) == 3
+
+
+def test_the_truth_is_read_once_and_the_error_is_in_known_factors(bench):
+    reads, seen = Reads(), []
+    counted = type("Counted", (), {"known": reads.known, "__call__": lambda self, x, domain: seen.append(len(x)) or reads(x, domain)})()
+    darker = bench.truth[:2] - 0.2
+    errors = [Bench.factor_error(bench, darker, counted) for _ in range(2)]
+    assert seen == [2, 2, 2]  # truth, picture, picture
+    assert torch.allclose(errors[0], torch.full((2,), 0.1), atol=0.02) and torch.equal(*errors)
 
 
 def test_a_picture_comes_after_all_whose_features_are_nearer(bench):
