@@ -1,0 +1,63 @@
+"""Which row of W+ moves which factor: rows and groups of rows are taken from another person.
+
+Two measures stand side by side. *Moved* is the mean size of the move, over the mean size of the whole way to the other
+person. *Way* is the slope of the move on that way: what goes to and fro cancels, and so do errors of whoever reads.
+The judge reads all pairs. The fit through the renderer, another instrument altogether, reads some of them again.
+"""
+
+import torch
+from torch import Tensor
+
+from iplkit.edit.layers import take_each_row, take_rows
+from iplkit.edit.moves import interval_of, moved_shares, shares_of_the_way
+from iplkit.features import judge_features
+from iplkit.images import to_uint8
+from iplkit.invert.studies.lab import Finding, Lab
+from iplkit.invert.studies.which_space import known_columns
+from iplkit.latents import row_groups
+from iplkit.world.factors import NAMES
+from iplkit.world.fit import FitSettings, fit
+
+FITTED = 24  # pairs that the fit reads again
+MEASURES = {"moved": moved_shares, "way": shares_of_the_way}
+
+
+def places(num_ws: int) -> dict[str, list[int]]:
+    """The groups of the field and then every row by itself; name -> rows."""
+    groups = {name: list(rows) for name, rows in row_groups(num_ws).items() if len(rows)}
+    return groups | {f"row {row}": [row] for row in range(num_ws)}
+
+
+def lines(where: list[str], before: Tensor, after: Tensor, donor: Tensor, names: list[str], reader: str) -> list[dict]:
+    """One line a place and measure, one column a factor."""
+    found = []
+    for measure, of in MEASURES.items():
+        share, half = of(before, after, donor)
+        for r, place in enumerate(where):
+            row = {"place": place, "measure": measure, "reader": reader}
+            found.append(row | {name: interval_of(share[r, k], half[r, k], len(before)) for k, name in enumerate(names)})
+    return found
+
+
+def fitted(lab: Lab, images: Tensor) -> Tensor:
+    """Factors of pictures by the fit through the renderer, ``[N, F]``; the judge gives only the first guess."""
+    return fit(images.clamp(-1, 1), "photo", lambda x: judge_features(lab.model("judge"), to_uint8(x))["factors"], FitSettings()).factors
+
+
+def row_matrix(lab: Lab) -> Finding:
+    """Every row and every group, every factor that the judge reads on fresh renders."""
+    known = known_columns(lab)
+    names = [NAMES[k] for k in known]
+    (ours, mine), (theirs, other) = lab.samples("receivers"), lab.samples("donors")
+    before, donor = lab.read(mine)[:, known], lab.read(other)[:, known]
+    groups = {name: rows for name, rows in places(lab.generator.num_ws).items() if not name.startswith("row ")}
+    mixed = [take_rows(ours, theirs, rows) for rows in groups.values()]
+    after = torch.stack([lab.read(lab.draw(ws))[:, known] for ws in (*mixed, *take_each_row(ours, theirs))])
+    rows = lines(list(places(lab.generator.num_ws)), before, after, donor, names, "judge")
+    few = min(FITTED, lab.n)
+    if few > 1:
+        first, last = fitted(lab, mine[:few])[:, known], fitted(lab, other[:few])[:, known]
+        again = torch.stack([fitted(lab, lab.draw(ws[:few]))[:, known] for ws in mixed])
+        rows += lines(list(groups), first, again, last, names, "fit")
+        rows += lines(list(groups), before[:few], after[: len(groups), :few], donor[:few], names, "judge, same pairs")
+    return Finding("row_matrix", rows, {"n": lab.n, "fitted": few, "seed": lab.seed, "factors": names}, {})
