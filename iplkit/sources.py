@@ -16,7 +16,7 @@ from iplkit import paths
 from iplkit.errors import UserError
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
-PRINTED = {"cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*"}  # function -> what it reads of figures/
+PRINTED = {"cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*", "read_latent_study": "full/edit/latent-*.json"}  # function -> what it reads of figures/
 
 
 @dataclass(frozen=True)

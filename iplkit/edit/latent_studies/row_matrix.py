@@ -2,7 +2,7 @@
 
 Two measures stand side by side. *Moved* is the mean size of the move, over the mean size of the whole way to the other
 person. *Way* is the slope of the move on that way: what goes to and fro cancels, and so do errors of whoever reads.
-The judge reads all pairs. The fit through the renderer, another instrument altogether, reads some of them again.
+The judge reads all pairs. `row_fit` reads a few of them with the fit through the renderer, another instrument altogether.
 """
 
 import torch
@@ -18,7 +18,7 @@ from iplkit.latents import row_groups
 from iplkit.world.factors import NAMES
 from iplkit.world.fit import FitSettings, fit
 
-FITTED = 24  # pairs that the fit reads again
+READ = 500  # renders on which it is asked which factors the judge reads
 MEASURES = {"moved": moved_shares, "way": shares_of_the_way}
 
 
@@ -54,10 +54,18 @@ def row_matrix(lab: Lab) -> Finding:
     mixed = [take_rows(ours, theirs, rows) for rows in groups.values()]
     after = torch.stack([lab.read(lab.draw(ws))[:, known] for ws in (*mixed, *take_each_row(ours, theirs))])
     rows = lines(list(places(lab.generator.num_ws)), before, after, donor, names, "judge")
-    few = min(FITTED, lab.n)
-    if few > 1:
-        first, last = fitted(lab, mine[:few])[:, known], fitted(lab, other[:few])[:, known]
-        again = torch.stack([fitted(lab, lab.draw(ws[:few]))[:, known] for ws in mixed])
-        rows += lines(list(groups), first, again, last, names, "fit")
-        rows += lines(list(groups), before[:few], after[: len(groups), :few], donor[:few], names, "judge, same pairs")
-    return Finding("row_matrix", rows, {"n": lab.n, "fitted": few, "seed": lab.seed, "factors": names}, {})
+    return Finding("row_matrix", rows, {"n": lab.n, "seed": lab.seed, "factors": names}, {})
+
+
+def row_fit(lab: Lab) -> Finding:
+    """Groups of rows again, read by the fit and by the judge from the same pictures; a few seconds a pair."""
+    known = known_columns(Lab(READ, 0, lab.seed, lab.given))
+    names = [NAMES[k] for k in known]
+    (ours, mine), (theirs, other) = lab.samples("receivers"), lab.samples("donors")
+    groups = {name: rows for name, rows in places(lab.generator.num_ws).items() if not name.startswith("row ")}
+    pictures = [lab.draw(take_rows(ours, theirs, rows)) for rows in groups.values()]
+    found = []
+    for reader, read in (("fit", fitted), ("judge", Lab.read)):
+        before, donor, *after = (read(lab, x)[:, known] for x in (mine, other, *pictures))
+        found += lines(list(groups), before, torch.stack(after), donor, names, reader)
+    return Finding("row_fit", found, {"n": lab.n, "seed": lab.seed, "factors": names}, {})

@@ -23,7 +23,7 @@ from iplkit.paths import root
 from iplkit.records import plain, write_json
 from iplkit.sweep.summary import Interval
 
-PEOPLE = {"row_matrix": 600, "lab_report": 128, "spaces": 4000, "directions": 48, "path_length": 400}
+PEOPLE = {"row_matrix": 500, "row_fit": 24, "lab_report": 100, "spaces": 2400, "directions": 32, "path_length": 250}
 """The studies, and how many people each needs for the numbers that are printed."""
 WEIGHTS = ("generator", "judge", "identity")
 
@@ -43,7 +43,8 @@ def run_study(name: str, lab: Lab) -> Finding:
     """Carry out one; its time is in its `about`."""
     kept_at(name)
     began = time.perf_counter()
-    finding = getattr(import_module(f"iplkit.edit.latent_studies.{name}"), name)(lab)
+    module = "row_matrix" if name == "row_fit" else name
+    finding = getattr(import_module(f"iplkit.edit.latent_studies.{module}"), name)(lab)
     finding.about["seconds"] = round(time.perf_counter() - began, 1)
     return finding
 
