@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from iplkit.edit.latent_studies import run
-from iplkit.edit.latent_studies.row_matrix import places
 from iplkit.edit.latent_studies.spaces import mixed_rows, split
 from iplkit.errors import UserError
 from iplkit.invert.studies.lab import Lab
@@ -43,11 +42,6 @@ def test_an_unknown_study_or_one_without_numbers_is_refused(tmp_path):
         run.run_study("weather", None)
     with pytest.raises(UserError, match="latent_studies.run spaces"):
         run.read_latent_study("spaces", tmp_path)
-
-
-def test_places_are_the_groups_and_then_every_row():
-    found = places(10)
-    assert list(found)[:3] == ["coarse", "middle", "fine"] and found["row 9"] == [9] and len(found) == 13
 
 
 def test_mixed_codes_have_a_person_a_row(lab):

@@ -20,7 +20,7 @@ from iplkit.sweep.summary import mean_interval
 from iplkit.web.directions import thirds_direction
 from iplkit.world.factors import NAMES
 
-CODES = 2000
+CODES = 1600
 COMPONENTS = 25
 REACH = 1.0  # standard deviations of the factor that a direction should move it, to either side
 
@@ -62,7 +62,7 @@ def moves_of(lab: Lab, ws: Tensor, direction: Tensor, spread: Tensor) -> Tensor:
 def directions(lab: Lab, codes: int = CODES) -> Finding:
     """One line a direction, and one a way with the mean over its directions."""
     known = known_columns(lab)
-    w, factors = labelled(lab, min(codes, 60 * lab.n))
+    w, factors = labelled(lab, min(codes, 80 * lab.n))
     spread, (ws, _) = factors.std(0)[known], lab.samples("who is moved")
     names, rows, means = [NAMES[k] for k in known], [], []
     for way, found in families(lab, w, factors, known).items():

@@ -1,4 +1,4 @@
-"""Which row of W+ moves which factor: rows and groups of rows are taken from another person.
+"""Which row of W+ moves which factor: single rows, or groups of them, are taken from another person.
 
 Two measures stand side by side. *Moved* is the mean size of the move, over the mean size of the whole way to the other
 person. *Way* is the slope of the move on that way: what goes to and fro cancels, and so do errors of whoever reads.
@@ -22,12 +22,6 @@ READ = 500  # renders on which it is asked which factors the judge reads
 MEASURES = {"moved": moved_shares, "way": shares_of_the_way}
 
 
-def places(num_ws: int) -> dict[str, list[int]]:
-    """The groups of the field and then every row by itself; name -> rows."""
-    groups = {name: list(rows) for name, rows in row_groups(num_ws).items() if len(rows)}
-    return groups | {f"row {row}": [row] for row in range(num_ws)}
-
-
 def lines(where: list[str], before: Tensor, after: Tensor, donor: Tensor, names: list[str], reader: str) -> list[dict]:
     """One line a place and measure, one column a factor."""
     found = []
@@ -45,15 +39,13 @@ def fitted(lab: Lab, images: Tensor) -> Tensor:
 
 
 def row_matrix(lab: Lab) -> Finding:
-    """Every row and every group, every factor that the judge reads on fresh renders."""
+    """Every row, every factor that the judge reads on fresh renders."""
     known = known_columns(lab)
     names = [NAMES[k] for k in known]
     (ours, mine), (theirs, other) = lab.samples("receivers"), lab.samples("donors")
     before, donor = lab.read(mine)[:, known], lab.read(other)[:, known]
-    groups = {name: rows for name, rows in places(lab.generator.num_ws).items() if not name.startswith("row ")}
-    mixed = [take_rows(ours, theirs, rows) for rows in groups.values()]
-    after = torch.stack([lab.read(lab.draw(ws))[:, known] for ws in (*mixed, *take_each_row(ours, theirs))])
-    rows = lines(list(places(lab.generator.num_ws)), before, after, donor, names, "judge")
+    after = torch.stack([lab.read(lab.draw(ws))[:, known] for ws in take_each_row(ours, theirs)])
+    rows = lines([f"row {row}" for row in range(len(after))], before, after, donor, names, "judge")
     return Finding("row_matrix", rows, {"n": lab.n, "seed": lab.seed, "factors": names}, {})
 
 
@@ -62,7 +54,7 @@ def row_fit(lab: Lab) -> Finding:
     known = known_columns(Lab(READ, 0, lab.seed, lab.given))
     names = [NAMES[k] for k in known]
     (ours, mine), (theirs, other) = lab.samples("receivers"), lab.samples("donors")
-    groups = {name: rows for name, rows in places(lab.generator.num_ws).items() if not name.startswith("row ")}
+    groups = {name: rows for name, rows in row_groups(lab.generator.num_ws).items() if len(rows)}
     pictures = [lab.draw(take_rows(ours, theirs, rows)) for rows in groups.values()]
     found = []
     for reader, read in (("fit", fitted), ("judge", Lab.read)):
