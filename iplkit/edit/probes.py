@@ -75,8 +75,9 @@ def fit_probe(codes: Tensor, factors: Tensor, ridge: float) -> Probe:
     """
     x, y = codes.double(), factors.double()
     middle, level = x.mean(0), y.mean(0)
-    scale = x.std()
-    a = (x - middle) / scale
+    a = x - middle
+    scale = a.std()
+    a = a / scale
     gram = a.T @ a + ridge * torch.eye(a.shape[1], dtype=a.dtype)
     return Probe(middle, torch.linalg.solve(gram, a.T @ (y - level)) / scale, level)
 
