@@ -58,7 +58,7 @@ def moves_by_factor(before: Tensor, after: Tensor) -> list[Interval]:
 
 
 def purity(moves: Tensor, asked: int) -> float:
-    """Share of the largest of all moves that the asked factor has: 1 it moves alone, 0 not at all.
+    """Share of the asked factor in the sum of all factors' moves: 1 it moves alone, 0 not at all.
 
     Args:
         moves: mean moves of the factors with sign, each in units of its own spread, ``[F]``.
