@@ -22,7 +22,7 @@ def lab():
     return Lab(6, 0, 7, {name: net.eval().requires_grad_(False) for name, net in given.items()})
 
 
-@pytest.mark.parametrize(("name", "people"), [("row_matrix", 6), ("row_fit", 3), ("lab_report", 4), ("spaces", 80), ("directions", 6), ("path_length", 4)])
+@pytest.mark.parametrize(("name", "people"), [("row_matrix", 6), ("row_fit", 6), ("lab_report", 4), ("spaces", 80), ("directions", 6), ("path_length", 4)])
 def test_every_study_gives_lines_that_survive_their_file(name, people, lab, tmp_path, monkeypatch):
     for module in ("row_matrix", "lab_report", "spaces", "directions"):
         monkeypatch.setattr(f"iplkit.edit.latent_studies.{module}.known_columns", lambda lab: KNOWN)
