@@ -7,7 +7,6 @@ Run it on an idle machine; --keep also writes the table that the book prints.
 """
 
 import argparse
-import contextlib
 import gzip
 import json
 import os
@@ -16,12 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pandas as pd
 import torch
@@ -85,7 +80,7 @@ def main() -> None:
 
 def measure() -> tuple[list, dict, dict]:
     """The rows of the table, the numbers that the text quotes, and the side of the pictures drawn while dragging."""
-    with tempfile.TemporaryDirectory() as profile, served(first_page().parent) as address:
+    with tempfile.TemporaryDirectory() as profile, browser.serve(first_page().parent, Compressing) as address:
         page = browser.Page(browser.find(), Path(profile))
         try:
             page.open(address + PAGE)
@@ -134,36 +129,21 @@ def files_of_first_picture() -> list[Path]:
     return scripts + data
 
 
-@contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The folder on a server that compresses what a browser takes compressed; yields its address."""
+class Compressing(browser.Quiet):
+    """A server that compresses what a browser takes compressed."""
 
-    class Compressing(SimpleHTTPRequestHandler):
-        def log_message(self, *args) -> None:
-            """Say nothing."""
-
-        def do_GET(self) -> None:
-            """The file in gzip; files that are packed already stay as they are."""
-            path = Path(self.translate_path(self.path))
-            if not path.is_file() or path.suffix == ".gz" or "gzip" not in self.headers.get("Accept-Encoding", ""):
-                return super().do_GET()
-            content = gzip.compress(path.read_bytes(), 6, mtime=0)
-            self.send_response(200)
-            self.send_header("Content-Type", self.guess_type(str(path)))
-            self.send_header("Content-Encoding", "gzip")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Compressing, directory=str(folder)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    def do_GET(self) -> None:
+        """The file in gzip; files that are packed already stay as they are."""
+        path = Path(self.translate_path(self.path))
+        if not path.is_file() or path.suffix == ".gz" or "gzip" not in self.headers.get("Accept-Encoding", ""):
+            return super().do_GET()
+        content = gzip.compress(path.read_bytes(), 6, mtime=0)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
 
 def distance(page: browser.Page) -> int:

@@ -14,7 +14,7 @@ import psutil
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-SEALS = (".run.json", "/code.txt", "/seconds.json", ".state", "/searchindex.js")  # what may differ from run to run; the index has the day in it
+SEALS = (".run.json", "/code.txt", "/seconds.json", ".state")  # what may differ from run to run
 DAY = re.compile(rb"run of \d{4}-\d{2}-\d{2}")  # below each caption of a page
 
 
@@ -69,7 +69,7 @@ def kill(process: subprocess.Popen, everything: bool) -> int:
 def results(tree: Path, tier: str) -> dict[str, str]:
     """Hash of every result of a regenerated tree: figures, tables, compared records, weights, executed notebooks, pages.
 
-    Of a cell of the thesis table, the circumstances (seconds) do not count; of a page, the day of a run does not.
+    Of a cell of the thesis table, the circumstances (seconds) do not count; of a page and of the search index, the day of a run does not.
     """
     run, html = tree / "_build" / "run" / f"world-{tier}", tree / "_build" / "stage" / "_build" / "html"
     files = [p for top in (run, html) for p in sorted(top.rglob("*")) if p.is_file() and not any(part.startswith(".") for part in p.relative_to(top).parts)]
@@ -83,7 +83,16 @@ def _digest(path: Path) -> str:
         content = json.dumps({k: v for k, v in json.loads(content).items() if k != "circumstances"}).encode()
     if path.suffix == ".html":
         content = DAY.sub(b"run of a day", content)
+    if path.name == "searchindex.js":
+        content = _without_numbers(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _without_numbers(script: bytes) -> bytes:
+    """The search index without its words of digits, three of which are the day of a run."""
+    index = json.loads(script[script.index(b"(") + 1 : script.rindex(b")")])
+    index["terms"] = {word: pages for word, pages in index["terms"].items() if not word.isdigit()}
+    return json.dumps(index).encode()
 
 
 def pixels(path: Path) -> str:

@@ -19,7 +19,6 @@ import yaml
 
 from iplkit import leftovers, paths
 from iplkit.errors import UserError, full_disk_sentence
-from iplkit.files import atomic_path
 from iplkit.jobs import Job, jobs, select
 from iplkit.progress import TICK, Progress
 from iplkit.stage import environment
@@ -114,11 +113,11 @@ def keep(tier: str, profile: str) -> list[str]:
 
 def _say_what_is_left_out(run: Path, left: set[str]) -> None:
     """Name in ``name.run.json`` the pictures of its record that are not kept, so that nobody misses them."""
+    from iplkit.records import write_json
+
     record = json.loads(run.with_name(run.name.replace(".run.json", ".json")).read_text(encoding="utf-8"))
     if absent := sorted(left & set(record["files"])):
-        about = json.loads(run.read_text(encoding="utf-8")) | {"left_out": absent}
-        with atomic_path(run) as temporary:
-            temporary.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_json(run, json.loads(run.read_text(encoding="utf-8")) | {"left_out": absent})
 
 
 def _end_the_last_run(table: list[Job], tier: str, profile: str) -> None:

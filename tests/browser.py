@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from iplkit.errors import UserError
 from iplkit.pdf import browser as printer
-from iplkit.pdf.browser import serve
+from iplkit.pdf.browser import Quiet, serve
 
-__all__ = ["Page", "find", "serve"]
+__all__ = ["Page", "Quiet", "find", "serve"]
 
 
 def find() -> str | None:
