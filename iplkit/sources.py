@@ -8,7 +8,7 @@ stands in the code as literals, so no second list can go stale.
 import ast
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,9 +19,9 @@ from iplkit.errors import UserError
 PARAMETERS = ("PROFILE", "TIER", "OUT")
 PRINTED = {  # function -> what it reads of figures/
     "cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*",
-    "read_measured": "full/inversion/bench-*.json",
+    "read_measured": "full/inversion/bench-*.json", "read_latent_study": "full/edit/latent-*.json",
 }  # fmt: skip
-FINDING = "full/inversion/{}.json"  # what `read_finding` reads, by the name of the study
+FINDINGS = {"read_finding": "full/inversion/{}.json", "read_bridge": "full/edit/bridge-{}.json"}  # function -> what it reads of figures/, by the name of the study
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_source(notebook: Path) -> Source:
         modules_of_notebook(notebook),
         tuple(literals("adapted_path", (0, 1))),
         tuple(name for (name,) in literals("cells_path", (0,))),
-        tuple(sorted({*_printed(tree, {_called(call) for call in calls}), *_findings(name for (name,) in literals("read_finding", (0,)))})),
+        tuple(sorted({*_printed(tree, {_called(call) for call in calls}), *_findings({function: literals(function, (0,)) for function in FINDINGS})})),
         tuple(name for (name,) in literals("read_numbers", (0,))),
         names_written(notebook),
         "iplkit.web.export.export" in _imports(tree, "") and any(_called(call) == "export" for call in calls),
@@ -98,9 +98,9 @@ def _printed(tree: ast.Module, called: set[str]) -> tuple[Path, ...]:
     return tuple(sorted(found | {figures / name for name in named if (figures / name).is_file()}))
 
 
-def _findings(studies: Iterable[str]) -> Iterator[Path]:
-    """The printed numbers of some studies of inversion, as far as they are there."""
-    found = (paths.root() / "figures" / FINDING.format(name.replace("_", "-")) for name in studies)
+def _findings(called: dict[str, list[tuple[str, ...]]]) -> Iterator[Path]:
+    """The printed numbers of some studies, as far as they are there."""
+    found = (paths.root() / "figures" / FINDINGS[function].format(name.replace("_", "-")) for function, names in called.items() for (name,) in names)
     yield from (path for path in found if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""The printed numbers of inversion, of its studies and its long measurements: whole files, and measured on the weights that are shipped now."""
+"""The printed numbers of studies and long measurements: whole files, and measured on the weights that are shipped now."""
 
 import json
 from pathlib import Path
@@ -8,28 +8,33 @@ from iplkit.checks.report import Report, relative
 from iplkit.files import shipped_hashes
 
 KEYS = {"about", "weights", "rows"}
+PLACES = {"inversion/*.json": "python -m iplkit.invert.studies.run {}", "edit/bridge-*.json": "python -m iplkit.edit.bridge_run {}"}  # files -> what makes them
 
 
 def check_findings(report: Report) -> None:
     """A damaged file is wrong. One that was measured on other weights is aged; so are the tables that were drawn from it."""
+    for pattern, again in PLACES.items():
+        for path in sorted((paths.root() / "figures" / "full").glob(pattern)):
+            if not path.name.endswith(".run.json"):
+                _check(path, again, report)
+
+
+def _check(path: Path, again: str, report: Report) -> None:
+    report.checked += 1
     shipped = shipped_hashes()
-    for path in sorted((paths.root() / "figures" / "full" / "inversion").glob("*.json")):
-        if path.name.endswith(".run.json"):
-            continue
-        report.checked += 1
-        name, again = _made_by(path)
-        if (weights := _weights_of(path, name)) is None:
-            report.wrong.append(f"{relative(path)}: does not hold the numbers of {name}; restore it, or run {again}")
-        elif other := [name for name, digest in weights.items() if shipped.get(name) != digest]:
-            report.aged.append(f"{relative(path)}: {', '.join(other)} changed since; run {again}")
+    name, again = _made_by(path, again)
+    if (weights := _weights_of(path, name)) is None:
+        report.wrong.append(f"{relative(path)}: does not hold the numbers of {name}; restore it, or run {again}")
+    elif other := [name for name, digest in weights.items() if shipped.get(name) != digest]:
+        report.aged.append(f"{relative(path)}: {', '.join(other)} changed since; run {again}")
 
 
-def _made_by(path: Path) -> tuple[str, str]:
+def _made_by(path: Path, again: str) -> tuple[str, str]:
     """What a file is about, and the command that makes it."""
     if path.stem.startswith("bench-"):
         return path.stem, f"python bench/{path.stem.replace('-', '_')}.py --out {relative(path)}"
     study = path.stem.replace("-", "_")
-    return study, f"python -m iplkit.invert.studies.run {study}"
+    return study, again.format(study.removeprefix("bridge_"))
 
 
 def _weights_of(path: Path, name: str) -> dict[str, str] | None:

@@ -27,6 +27,18 @@ def rows_of(num_ws: int, group: str) -> range:
     return groups[group]
 
 
+def check_rows(rows: Iterable[int], num_ws: int) -> list[int]:
+    """Rows in order, each once.
+
+    Raises:
+        UserError: if a row does not exist.
+    """
+    rows = sorted(set(rows))
+    if rows and not (0 <= rows[0] and rows[-1] < num_ws):
+        raise UserError(f"rows must lie in 0 to {num_ws - 1}; got {rows}")
+    return rows
+
+
 def take_rows(ws: Tensor, donor: Tensor, rows: Iterable[int]) -> Tensor:
     """Replace some rows by those of another code; `ws` and `donor` stay as they are.
 
@@ -42,9 +54,7 @@ def take_rows(ws: Tensor, donor: Tensor, rows: Iterable[int]) -> Tensor:
         UserError: if the shapes differ or a row does not exist.
     """
     _check_pair(ws, donor)
-    rows = sorted(set(rows))
-    if rows and not (0 <= rows[0] and rows[-1] < ws.shape[1]):
-        raise UserError(f"rows must lie in 0 to {ws.shape[1] - 1}; got {rows}")
+    rows = check_rows(rows, ws.shape[1])
     taken = ws.clone()
     taken[:, rows] = donor[:, rows]
     return taken

@@ -1,5 +1,6 @@
 """The live controls in a notebook: widgets where a kernel runs, frames drawn before where a page is made."""
 
+from functools import cached_property
 from html import escape
 
 import ipywidgets
@@ -11,6 +12,7 @@ from iplkit.edit.edits import Edit
 from iplkit.errors import UserError
 from iplkit.filmstrip import Filmstrip, filmstrip
 from iplkit.web.controls import Controls, Group, Knob
+from iplkit.web.readout import Readout
 from iplkit.widgets import png, slider
 
 STRIP_BYTES = 500_000  # what a page may spend on frames that every reader gets
@@ -24,17 +26,23 @@ class Live:
         generator: the source generator.
         directions: one a name of ``controls.known.directions``, ``[len(directions), D]``.
         adapted: name -> adapted generator, for each of ``controls.domains``.
+        readout: numbers to show beside the picture; None shows none.
     """
 
-    def __init__(self, controls: Controls, generator: nn.Module, directions: Tensor, adapted: dict[str, nn.Module]):
+    def __init__(self, controls: Controls, generator: nn.Module, directions: Tensor, adapted: dict[str, nn.Module], readout: Readout | None = None):
         if len(directions) != len(controls.known.directions):
             raise UserError(f"live controls need one direction a name; got {len(directions)} for {', '.join(controls.known.directions)}")
-        self.controls, self.source, self.adapted = controls, generator, adapted
+        self.controls, self.source, self.adapted, self.readout = controls, generator, adapted, readout
         self.directions = dict(zip(controls.known.directions, directions, strict=True))
 
     def draw(self, edit: Edit) -> Tensor:
         """The picture of one setting, ``[1, 3, H, W]`` in about [-1, 1], with the stored noise."""
         return draw(edit, self.source, self.directions, self.adapted)
+
+    @cached_property
+    def start(self) -> dict[str, float]:
+        """The factors of the first picture, from which moves are counted."""
+        return self.readout.values(self.draw(self.controls.start()))
 
     def show(self, kernel: bool, alt: str, scale: int = 4) -> "Panel | LivePage":
         """The widgets if a kernel will run behind them, else what a page shows."""
@@ -51,6 +59,8 @@ class Live:
             UserError: if the frames are larger than a page may be.
         """
         parts = {title: [(label, self.draw(edit)) for label, edit in frames] for title, frames in self.controls.strip().items()}
+        if self.readout:
+            parts = {title: [(f"{label}: {self.readout.words(x, self.start)}", x) for label, x in frames] for title, frames in parts.items()}
         return LivePage(filmstrip(parts, alt=alt, scale=scale), alt)
 
 
@@ -63,11 +73,11 @@ class Panel:
     def __init__(self, live: Live, scale: int):
         self.live, self.controls, self.scale, self.quiet = live, live.controls, scale, False
         self.offsets, self.knobs, self.places = {}, {}, {}
-        self.picture = ipywidgets.Image(format="png")
+        self.picture, self.numbers = ipywidgets.Image(format="png"), ipywidgets.HTML()
         groups = [self._group(group) for group in self.controls.panel]
         for knob in (*self.knobs.values(), *self.places.values()):
             knob.observe(self._show_direction if knob is self.knobs["direction"] else self._redraw, names="value")
-        self.box = ipywidgets.HBox([self.picture, ipywidgets.VBox(groups)])
+        self.box = ipywidgets.HBox([ipywidgets.VBox([self.picture, self.numbers]), ipywidgets.VBox(groups)])
         self._redraw()
 
     def _repr_mimebundle_(self, **options) -> dict:
@@ -114,7 +124,10 @@ class Panel:
         if self.quiet:
             return
         self.offsets[self.knobs["direction"].value] = {place: knob.value for place, knob in self.places.items() if knob.value}
-        self.picture.value = png(self.live.draw(self.edit), self.scale)
+        image = self.live.draw(self.edit)
+        self.picture.value = png(image, self.scale)
+        if self.live.readout:
+            self.numbers.value = self.live.readout.html(image, self.live.start)
 
     def _show_direction(self, change) -> None:
         """Let the sliders show the strengths of the direction just chosen; the others keep theirs."""
