@@ -23,7 +23,7 @@ from iplkit.paths import root
 from iplkit.records import plain, write_json
 from iplkit.sweep.summary import Interval
 
-PEOPLE = {"row_matrix": 500, "row_fit": 24, "lab_report": 64, "spaces": 1600, "directions": 20, "path_length": 250}
+PEOPLE = {"row_matrix": 500, "row_fit": 20, "lab_report": 64, "spaces": 1600, "directions": 20, "path_length": 250}
 """The studies, and how many people each needs for the numbers that are printed."""
 WEIGHTS = ("generator", "judge", "identity")
 
