@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from iplkit.cli_edit import directions, edit
 from iplkit.cli_options import device_option, dry_run_option, profile_option, tier_option
 from iplkit.cli_photos import adapt_photo, invert
 from iplkit.errors import UserError, full_disk
@@ -45,6 +46,8 @@ def main() -> None:
 
 main.add_command(invert)
 main.add_command(adapt_photo)
+main.add_command(edit)
+main.add_command(directions)
 
 
 @main.command()

@@ -21,7 +21,7 @@ PRINTED = {  # function -> what it reads of figures/
     "cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*",
     "read_measured": "full/inversion/bench-*.json", "read_latent_study": "full/edit/latent-*.json",
 }  # fmt: skip
-FINDINGS = {"read_finding": "full/inversion/{}.json", "read_bridge": "full/edit/bridge-{}.json"}  # function -> what it reads of figures/, by the name of the study
+FINDINGS = {"read_finding": "full/inversion/{}.json", "read_bridge": "full/edit/bridge-{}.json", "read_study": "full/edit/{}.json"}  # function -> what it reads of figures/, by the name of the study
 
 
 @dataclass(frozen=True)

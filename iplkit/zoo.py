@@ -48,6 +48,7 @@ WORLD = (
     Entry("identity", "identity.safetensors", "iplkit.nets.identity:load_identity", "MIT", "tells whether two portraits show one person"),
     Entry("encoder", "encoder.safetensors", "iplkit.nets.encoder:load_encoder", "MIT", "gives the code of a portrait, and says it better when asked again"),
     Entry("bridge", "bridge.safetensors", "iplkit.edit.bridge:load_bridge", "MIT", "gives codes of CLIP's features, of portraits and of texts"),
+    Entry("styleclip", "styleclip.safetensors", "iplkit.edit.mapper:load_mappers", "MIT", "moves the code of a person for one of three texts"),
 )
 PAPER = (
     Entry("generator", "stylegan2-ffhq-config-f.pt", _GENERATOR, "NVIDIA, non-commercial", "FFHQ at 1024 px, rosinality layout"),

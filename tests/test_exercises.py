@@ -22,6 +22,7 @@ RIGHT = {  # chapter -> name: (right, wrong); worked out by hand, the chapter's 
     "04b_inversion_studies": {"same_cut": (9, 7)},
     "05_encoders_and_alignment": {"degrees": (30, 15)},
     "06_clip_to_latent": {"farthest": (0.002, 0.2)},
+    "07_styleclip": {"work_of_a_prompt": (300, 1_209_600)},
     "08_directional_loss": {"steps_taken": (460, 100)},
     "09_mapper_training": {"guess_of_eight": (2.079, 0.125)},
     "10_layer_selection": {"left_out": (["rgb8", "rgb16", "rgb32", "rgb64", "rgb128", "up256"], ["rgb4"])},

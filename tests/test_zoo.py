@@ -85,7 +85,7 @@ def test_the_paper_profile_says_which_file_it_needs_and_where(monkeypatch, tmp_p
 
 def test_the_table_lists_every_model_with_size_hash_and_license(folder):
     rows = {row["name"]: row for row in zoo.table(folder=folder)}
-    assert set(rows) == {"generator", "clip", "critic", "judge", "identity", "encoder", "bridge"}
+    assert set(rows) == {"generator", "clip", "critic", "judge", "identity", "encoder", "bridge", "styleclip"}
     assert rows["judge"]["bytes"] == (folder / "judge.safetensors").stat().st_size
     assert len(rows["judge"]["sha256"]) == 64 and rows["clip"]["bytes"] is None
     assert zoo.shipped_bytes(folder)["adapted"] > 0

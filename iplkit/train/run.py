@@ -22,7 +22,7 @@ from iplkit.weights import atomic_path, sha256
 from iplkit.zoo import SHIPPED, nearest, record_hashes
 
 CACHE = Path(".cache")
-MODELS = ("critic", "judge", "identity", "clip", "generator", "encoder", "bridge")  # in this order: each needs some before it
+MODELS = ("critic", "judge", "identity", "clip", "generator", "encoder", "bridge", "styleclip")  # in this order: each needs some before it
 POOLS = {"pool": pools.PoolSettings(), "pairs": pools.PoolSettings(16 * 1024, kind="pairs", seed=1)}
 SMOKE_COUNT = 2 * pools.CHUNK  # pictures of a pool when only some steps are asked for
 

@@ -1,0 +1,90 @@
+"""``iplkit edit`` and ``iplkit directions`` on the shipped models: what is written, and what is refused in one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from iplkit import zoo
+from iplkit.cli import main
+from iplkit.edit import command
+from iplkit.edit.statistics import style_statistics
+from iplkit.edit.texts import text_direction
+from iplkit.errors import UserError
+from iplkit.images import read_image
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_work():
+    """Few people, so that a run takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "statistics_from", lambda path, generator: style_statistics(generator, 200))
+        patch.setattr(command, "PEOPLE", 2)
+        patch.setattr(command._prepared, "__defaults__", (2,))
+        yield
+
+
+def run(capsys, *words) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as stop:
+        main([str(word) for word in words])
+    heard = capsys.readouterr()
+    return stop.value.code, heard.out + heard.err
+
+
+def test_a_text_gives_a_strip_and_an_edit_that_draws_the_same_picture_again(tmp_path, capsys):
+    code, said = run(capsys, "edit", "--seed", 3, "--neutral", "face", "--target", "happy face", "--direction-offset", "0,2", "--output", tmp_path, "--frames", 2)
+    assert code == 0, said
+    saved = json.loads((tmp_path / "happy-face.json").read_text())
+    assert saved["texts"][0]["strength"] == 2
+    assert (tmp_path / "happy-face.png").is_file()
+    code, said = run(capsys, "edit", "--edit", tmp_path / "happy-face.json", "--output", tmp_path / "again")
+    assert code == 0, said
+    again, frame = (read_image(tmp_path / path) for path in ("again/happy-face.png", "happy-face-frames/0001.png"))
+    assert float((again - frame).abs().max()) <= 2.5 / 127.5  # a batch of one rounds otherwise
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--neutral", "face", "--target", "happy face", "--beta-threshold", "0.99"), "beta needs to be at most 0."),
+        (("--neutral", "face", "--target", "face"), "two texts that CLIP can tell apart"),
+        (("--neutral", "face", "--target", "xylophone"), "'xylophone' is not one"),
+        (("--target", "happy face"), "belong together"),
+        (("--latent", "none.npy", "--seed", "1"), "more than one was given"),
+        (("--direction-offset", "far"), "an offset is written as"),
+        (("--device", "moon"), "a device that is here is needed"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence_and_nothing_is_written(tmp_path, capsys, words, said):
+    code, heard = run(capsys, "edit", *words, "--output", tmp_path / "out")
+    assert code == 2
+    assert said in heard
+    assert heard.count("\n") == 1
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_a_latent_of_another_generator_is_refused(tmp_path, capsys):
+    np.save(tmp_path / "w.npy", np.zeros((1, 18, 512), np.float32))
+    code, heard = run(capsys, "edit", "--latent", tmp_path / "w.npy", "--output", tmp_path / "out")
+    assert (code, "of a generator of 1024 px" in heard) == (2, True)
+
+
+def test_directions_say_beforehand_what_they_would_write(tmp_path, capsys):
+    assert "Would measure 5 people" in run(capsys, "directions", "stats", "--people", 5, "--output", tmp_path / "s.safetensors", "--dry-run")[1]
+    code, heard = run(capsys, "directions", "extract", "--base", "cumulative", "--output", tmp_path / "m.npy")
+    assert (code, "needs --by differences" in heard) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_statistics_are_written_where_asked(tmp_path, capsys):
+    code, said = run(capsys, "directions", "stats", "--people", 20, "--output", tmp_path / "s.safetensors")
+    assert (code, (tmp_path / "s.safetensors").is_file()) == (0, True), said
+
+
+def test_a_direction_is_a_unit_vector_and_turns_round_with_its_texts():
+    clip = zoo.load("clip")
+    there, back = (text_direction(clip, *pair, templates=("a photo of a {}",)) for pair in (("sad face", "happy face"), ("happy face", "sad face")))
+    assert float(there.norm()) == pytest.approx(1)
+    assert float(there @ back) == pytest.approx(-1)
+    with pytest.raises(UserError, match="can tell apart"):
+        text_direction(clip, "face", "face", templates=("a photo of a {}",))
