@@ -4,6 +4,7 @@ import torch
 
 from iplkit.edit.studies.bench import BASE, HELD, PROMPTS, TOLD, Bench
 from iplkit.edit.studies.by_text import moves, room, step_of
+from iplkit.edit.statistics import style_statistics
 from iplkit.world.factors import NAMES, index
 
 HAPPY = next(p for p in PROMPTS if p.name == "happy")
@@ -40,6 +41,7 @@ def test_there_is_room_exactly_inside_the_bar():
 
 def test_each_way_gives_a_step_of_length_one_that_spares_torgb_and_takes_as_many_channels_as_asked():
     bench = Bench(2, base=2)
+    bench.statistics = style_statistics(bench.model("generator"), 200)
     std, convolutions = bench.statistics.std, bench.eye.space.convolutions
     for way, size, channels in (("relevance", 20, 20), ("others held", 20, 20), ("least change", 1.0, 824)):
         delta = step_of(bench, HAPPY, way, size)

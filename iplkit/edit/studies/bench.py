@@ -1,8 +1,7 @@
 """What the studies of text edits share: models, people, prompts, and who judges.
 
-Steps come from CLIP, on people of their own (`BASE`). How they are made and how far they go is chosen on others (`HELD`), by the
-judge's quick reading of factors and the identity network. The fit through the renderer, which chooses nothing, and the identity
-network judge, on others again (`TOLD`).
+Steps come from CLIP, on people of their own (`BASE`). How they are made and how far they go is chosen on others (`HELD`). The fit
+through the renderer and the identity network judge, on others again (`TOLD`), none of whom took part in a choice.
 """
 
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from iplkit.edit.statistics import StyleStatistics, style_statistics
 from iplkit.edit.texts import text_direction
 from iplkit.world.words import WORLD_TEMPLATES
 
-BASE, HELD, TOLD = 5, 6, 7  # seeds of the people in whose pictures relevance is measured, of those on whom ways are chosen, of those who are judged
+BASE, HELD, TOLD = 5, 6, 8  # seeds of the people in whose pictures relevance is measured, of those on whom ways are chosen, of those who are judged
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """Bar 3: what global directions move, in the eyes of the fit and of the identity network.
 
-For each prompt a way to make the step and its length are chosen on people of their own (`choose`): the one with the most room to
-the bar, by the judge's quick reading of factors and the identity network. Other people are then edited, and judged by the
-fit through the renderer, which took no part in the choice.
+For each prompt a way to make the step and its length are chosen on people of their own (`choose`): every way at every strength by
+the judge network's quick reading of factors and the identity network, the best three ways by a short fit. Other people are
+then edited and judged by the whole fit.
 """
 
 import json
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,12 +23,15 @@ from iplkit.invert.studies.lab import Finding, interval
 from iplkit.metrics.oracle import wilson_interval
 from iplkit.paths import root
 from iplkit.world.factors import NAMES, index
-from iplkit.world.fit import LEAST_R2, fit
+from iplkit.world.fit import LEAST_R2, FitSettings, fit
 from iplkit.world.words import WORLD_TEMPLATES
 
 WAYS = (("relevance", 60), ("relevance", 150), ("others held", 60), ("others held", 150), ("least change", 0.3), ("least change", 1.0))
 PLAIN = "relevance"  # StyleCLIP's own
-STRENGTHS, HELD_PEOPLE = (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 15.0, 18.0), 24  # lengths of the step in S, in standard deviations
+STRENGTHS, HELD_PEOPLE = (4.0, 6.0, 8.0, 10.0, 12.0, 15.0), 24  # lengths of the step in S, in standard deviations
+SHORT, FITTED = 3, 12  # ways that are fitted too, on so many of the choosing people
+BRIEF = FitSettings(steps=40)
+ENOUGH = 1.4  # more room than this is not sought: a longer step costs likeness
 ASKED, SHARE, SAME = 0.25, 0.5, 0.95
 PAIRS = 300  # of renders behind the threshold
 
@@ -45,8 +49,32 @@ def by_text(bench: Bench) -> Finding:
         print(*(f"{key} {value}" for key, value in rows[-1].items() if not key.startswith("moved ")), sep=" | ", flush=True)
     met = sum(row["met"] for row in rows)
     sets = {"n": bench.n, "judged seed": TOLD, "choosing people": HELD_PEOPLE, "choosing seed": HELD, "base people": bench.base, "base seed": BASE}
-    grid = {"ways": [f"{way} {size:g}" for way, size in WAYS], "strengths": list(STRENGTHS), "templates": len(WORLD_TEMPLATES)}
+    grid = {"ways": [f"{way} {size:g}" for way, size in WAYS], "strengths": list(STRENGTHS), "fitted ways": SHORT, "fitted people": FITTED, "templates": len(WORLD_TEMPLATES)}
     return Finding("by_text", rows, sets | grid | {"threshold": limit, "met": met, "prompts": len(rows), "left out": list(unknown())})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way at one strength, on the choosing people.
+
+    Args:
+        way, size, strength: see `step_of`.
+        delta: ``[C]``.
+        same: share that stayed the same person.
+        seen: see `moves`.
+    """
+
+    way: str
+    size: float
+    strength: float
+    delta: Tensor
+    same: float
+    seen: dict
+
+    @property
+    def room(self) -> float:
+        """How far inside the bar, above 1; below 0 where somebody became another person."""
+        return room(self.seen, self.same, 1.0)
 
 
 def step_of(bench: Bench, prompt: Prompt, way: str, size: float) -> Tensor:
@@ -71,28 +99,40 @@ def step_of(bench: Bench, prompt: Prompt, way: str, size: float) -> Tensor:
 def choose(bench: Bench, prompt: Prompt, limit: float) -> dict:
     """The step with the most room to the bar on the choosing people: "delta" ``[C]``, and how it was found.
 
-    Beside it stands the best of StyleCLIP's own ways, for comparison.
+    Beside it stands the best of StyleCLIP's own ways, for comparison; both by the quick reading.
     """
     held = bench.codes(HELD, HELD_PEOPLE)
     before = pictures(bench, held)
-    look = lambda images: judge_features(bench.model("judge"), to_uint8(images))["factors"]  # noqa: E731
-    truth, tried = look(before), []
+    truth, trials = quick(bench, before), []
     for way, size in WAYS:
         unit = step_of(bench, prompt, way, size)
         for strength in STRENGTHS:
             after = pictures(bench, held + strength * unit)
-            seen = moves(prompt, look(after) - truth)
-            same = float((likeness(bench, before, after) >= limit).float().mean())
-            tried.append({"way": way, "size": size, "strength": strength, "same": same, **seen, "room": room(seen, same), "delta": strength * unit})
+            same = float((likeness(bench, before, after) >= limit).double().mean())
+            trials.append(Trial(way, size, strength, strength * unit, same, moves(prompt, quick(bench, after) - truth)))
             if same < SAME:
                 break  # farther is no better
-    best = max(tried, key=lambda row: row["room"])
-    plain = max((row for row in tried if row["way"] == PLAIN), key=lambda row: row["room"])
-    found = {"way": best["way"], "size": best["size"], "channels": int((best["delta"] != 0).sum()), "strength": best["strength"], "delta": best["delta"]}
-    found["alpha"] = float((best["delta"] / bench.statistics.std.clamp_min(1e-12)).abs().max())
-    for name, row in (("quick", best), ("plain", plain)):
-        found |= {f"{name} {key}": row[key] for key in ("asked", "other", "most", "same")}
+    by_way = [max((t for t in trials if (t.way, t.size) == way), key=lambda t: t.room) for way in WAYS]
+    plain = max((t for t in by_way if t.way == PLAIN), key=lambda t: t.room)
+    best = fitted_best(bench, prompt, sorted(by_way, key=lambda t: -t.room)[:SHORT])
+    found = {"way": best.way, "size": best.size, "channels": int((best.delta != 0).sum()), "strength": best.strength, "delta": best.delta}
+    found["alpha"] = float((best.delta / bench.statistics.std.clamp_min(1e-12)).abs().max())
+    for name, trial in (("quick", best), ("plain", plain)):
+        found |= {f"{name} {key}": value for key, value in trial.seen.items()} | {f"{name} same": trial.same}
     return found
+
+
+def fitted_best(bench: Bench, prompt: Prompt, short: list[Trial]) -> Trial:
+    """The one of a few trials with the most room by a short fit of some of the choosing people."""
+    held = bench.codes(HELD, HELD_PEOPLE)[:FITTED]
+    truth = factors(bench, pictures(bench, held), BRIEF)
+    rooms = [room(moves(prompt, factors(bench, pictures(bench, held + t.delta), BRIEF) - truth), t.same, 1.0) for t in short]
+    return short[rooms.index(max(rooms))]
+
+
+def quick(bench: Bench, images: Tensor) -> Tensor:
+    """Factors as the judge network reads them, ``[N, F]``."""
+    return judge_features(bench.model("judge"), to_uint8(images))["factors"]
 
 
 def moves(prompt: Prompt, moved: Tensor) -> dict:
@@ -103,9 +143,9 @@ def moves(prompt: Prompt, moved: Tensor) -> dict:
     return {"asked": prompt.way * float(moved[:, mine].mean()), "other": NAMES[worst], "most": float(others[worst])}
 
 
-def room(seen: dict, same: float) -> float:
-    """How far an edit is inside the bar: above 1 it meets it. Where too many became others, below 0."""
-    return min(seen["asked"] / ASKED, SHARE * seen["asked"] / max(seen["most"], 1e-9)) if same >= SAME else same - 1
+def room(seen: dict, same: float, least: float = SAME) -> float:
+    """How far an edit is inside the bar: above 1 it meets it. Where fewer than `least` stayed who they are, below 0."""
+    return min(seen["asked"] / ASKED, SHARE * seen["asked"] / max(seen["most"], 1e-9), ENOUGH) if same >= least else same - 1
 
 
 def told(bench: Bench, prompt: Prompt, before: Tensor, after: Tensor, truth: Tensor, limit: float) -> dict:
@@ -113,12 +153,13 @@ def told(bench: Bench, prompt: Prompt, before: Tensor, after: Tensor, truth: Ten
     moved = factors(bench, after) - truth
     seen, mine = moves(prompt, moved), index(prompt.factor)
     worst = index(seen["other"])
-    same = likeness(bench, before, after) >= limit
-    low, high = wilson_interval(int(same.sum()), len(same))
+    alike = likeness(bench, before, after) >= limit
+    low, high = wilson_interval(int(alike.sum()), len(alike))
+    same = int(alike.sum()) / len(alike)
     asked = interval(prompt.way * moved[:, mine])
-    met = asked.value >= ASKED and seen["most"] <= SHARE * asked.value and float(same.float().mean()) >= SAME
+    met = asked.value >= ASKED and seen["most"] <= SHARE * asked.value and same >= SAME
     every = {f"moved {name}": interval(moved[:, k]) for k, name in enumerate(NAMES)}
-    told = {"asked": asked, "other": NAMES[worst], "most other": interval(moved[:, worst]), "same": float(same.float().mean()), "same low": low, "same high": high}
+    told = {"asked": asked, "other": NAMES[worst], "most other": interval(moved[:, worst]), "same": same, "same low": low, "same high": high}
     return told | {"met": bool(met)} | every
 
 
@@ -135,9 +176,9 @@ def pictures(bench: Bench, codes: Tensor) -> Tensor:
     return from_uint8(to_uint8(draw_edit(bench.model("generator"), codes, zero, [0.0])[:, 0]))
 
 
-def factors(bench: Bench, images: Tensor) -> Tensor:
+def factors(bench: Bench, images: Tensor, settings: FitSettings = FitSettings()) -> Tensor:
     """By the fit through the renderer, ``[N, F]``."""
-    return fit(images, "photo", lambda x: judge_features(bench.model("judge"), to_uint8(x))["factors"]).factors
+    return fit(images, "photo", lambda x: quick(bench, x), settings).factors
 
 
 def likeness(bench: Bench, a: Tensor, b: Tensor) -> Tensor:
