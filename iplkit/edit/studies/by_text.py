@@ -17,8 +17,9 @@ from iplkit.edit.relevance import channel_strengths, prompt_slopes
 from iplkit.edit.selection import Beta
 from iplkit.edit.studies.bench import BASE, HELD, PROMPTS, TOLD, Bench, Prompt
 from iplkit.features import identity_features, judge_features
+from iplkit.findings import Finding
 from iplkit.images import from_uint8, to_uint8
-from iplkit.invert.studies.lab import Finding, interval
+from iplkit.invert.studies.lab import interval
 from iplkit.metrics.oracle import wilson_interval
 from iplkit.paths import root
 from iplkit.world.factors import NAMES, index
