@@ -151,7 +151,7 @@ def test_draws_repeat_with_their_numbers_and_differ_among_themselves(bridge, par
 
 
 def test_every_phase_changes_only_its_own_part(parts):
-    for name, mine in (("network", "residual"), ("cycle", "residual"), ("prior", "prior")):
+    for name, mine in (("network", "residual"), ("picture", "residual"), ("prior", "prior")):
         net = recipe.build(parts, small_config())
         loss, _ = recipe.begin(parts, net, Phase(name, steps=1, lr=1e-3, seed=1, batch=8), {})(0, step_generator(1, 0))
         loss.backward()
