@@ -23,11 +23,11 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """How far and how freely; chosen on held-out pairs by CLIP's similarity and the length of the code."""
+    """How far and how freely; chosen on held-out pairs by CLIP's similarity and the distance in the critic's layers, from the network."""
 
     steps: int = 40
-    rate: float = 0.05  # in spreads of W
-    pull: float = 0.05  # weight of the mean squared distance from the start
+    rate: float = 0.025  # in spreads of W; larger, and directions that say nothing are walked too
+    pull: float = 0.2  # weight of the mean squared distance from the start
     picture: float = 0.3  # weight of the perceptual distance, where a photo is given
 
     def __post_init__(self):

@@ -159,6 +159,19 @@ def test_every_phase_changes_only_its_own_part(parts):
         assert reached == {mine}
 
 
+def test_the_true_code_costs_nothing_and_another_one_does(parts):
+    net = recipe.build(parts, small_config())
+    a = net.white(parts.train.w[:4])
+    w = net.white.back(a)
+    pairs = Pairs(w, features(parts.clip, parts.drawn(w)))
+    costs = {}
+    for name, guess in {"true": a, "other": a.roll(1, 0)}.items():
+        object.__setattr__(net, "network", lambda e, guess=guess: guess)
+        costs[name] = recipe._picture(parts, net, a, pairs)[1]
+    assert max(costs["true"].values()) < 1e-5
+    assert all(costs["other"][term] > 100 * max(costs["true"][term], 1e-9) for term in recipe.WEIGHTS)
+
+
 def test_the_recipe_trains_checks_and_saves(parts, tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "gather", lambda cache, chunks: parts)
     path = recipe.RECIPE.train(tmp_path, steps=2)
