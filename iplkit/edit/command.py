@@ -92,14 +92,14 @@ def run_edit(
     base = Edit(seed or 0, 1.0, seed or 0, generator.num_ws)
     ws = person if person is not None else generator.mapping(z_from_seeds([base.seed], generator.config.z_dim).to(device))
     code, known = prepared.eye.space.flat(generator.synthesis.styles(ws)), known_edits(generator, profile)
+    steps = [prepared.direction(strip.neutral, strip.target, chosen) for strip in strips]  # refuses a beta before anything is written
     output.mkdir(parents=True, exist_ok=True)
     file = digest = ""
     if latent:
         file, digest = latent.name, sha256(latent)[:DIGITS]
         if latent.resolve() != (output / file).resolve():
             shutil.copyfile(latent, output / file)
-    for strip in strips:
-        step = prepared.direction(strip.neutral, strip.target, chosen)
+    for strip, step in zip(strips, steps, strict=True):
         path = write_strip(output, strip.name, draw_edit(generator, code, step.delta, offsets)[0])
         moves = (TextMove(strip.neutral, strip.target, beta, offsets[-1]),)
         saved = TextEdit(base, moves, file, digest, prepared.origin)
@@ -118,11 +118,10 @@ def _prepared(generator: nn.Module, clip: nn.Module, matrix: Path | None, stats:
     if stats is not None:
         origin["file"] = sha256(stats)[:DIGITS]
     relevance = None if matrix is None else read_relevance(matrix, statistics.space)
-    templates, words = TEMPLATES, ()
-    if profile == "world":
-        from iplkit.world.captions import WORLD_TEMPLATES, ZERO_SHOT
+    from iplkit.world.captions import WORLD_TEMPLATES, ZERO_SHOT
 
-        templates, words = WORLD_TEMPLATES, tuple(dict.fromkeys(text for question in ZERO_SHOT.values() for text in question))
+    templates = WORLD_TEMPLATES if profile == "world" else TEMPLATES
+    words = tuple(dict.fromkeys(text for question in ZERO_SHOT.values() for text in question))  # plain English, for any CLIP
     options = dict(templates=templates, words=words, allow_unknown=allow_unknown, origin=origin)
     return prepare(generator, clip, statistics, people, matrix=relevance, **options)
 

@@ -17,7 +17,7 @@ from iplkit.edit.global_directions import GlobalDirection, direction_of
 from iplkit.edit.relevance import Eye, Relevance, channel_strengths, prompt_slopes
 from iplkit.edit.selection import Beta
 from iplkit.edit.statistics import StyleStatistics, style_statistics
-from iplkit.edit.texts import random_text_directions, text_direction
+from iplkit.edit.texts import random_text_pairs, text_direction
 from iplkit.errors import UserError
 
 PEOPLE = 32  # base pictures; published: 100
@@ -72,11 +72,10 @@ class Prepared:
         return (slopes / self._strengths.clamp_min(1e-12))[self.columns]
 
     def null(self) -> Tensor:
-        """Relevance to random pairs of texts, ``[P, K]``."""
+        """Relevance to random pairs of texts, ``[P, K]``; it is linear in the direction, so one look a text is enough."""
         if self._null is None:
-            if self.matrix is None:
-                raise UserError("beta as a share of false channels needs a relevance matrix; make one with: iplkit directions extract")
-            self._null = random_text_directions(self.eye.clip, self.words, PAIRS, templates=self.templates) @ self.matrix.rows.T
+            features, weights = random_text_pairs(self.eye.clip, self.words, PAIRS, 0, self.templates, self.allow_unknown)
+            self._null = weights.to(features) @ torch.stack([self.relevance(feature) for feature in features])
         return self._null
 
     def direction(self, neutral: str, target: str, beta: Beta = Beta(0.1)) -> GlobalDirection:

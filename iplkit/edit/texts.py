@@ -41,16 +41,26 @@ def text_direction(clip: nn.Module, neutral: str, target: str, templates: Sequen
     return difference / length
 
 
-def random_text_directions(clip: nn.Module, texts: Sequence[str], pairs: int, seed: int = 0, templates: Sequence[str] = TEMPLATES) -> Tensor:
-    """Unit directions between texts drawn at random, ``[P, E]``: what a prompt without a meaning of its own looks like.
+def random_text_pairs(clip: nn.Module, texts: Sequence[str], pairs: int, seed: int = 0, templates: Sequence[str] = TEMPLATES, allow_unknown: bool = False) -> tuple[Tensor, Tensor]:
+    """Unit features of texts, ``[T, E]``, and P random pairs of them as unit differences: ``weights @ features``, ``[P, T]``.
+
+    Whatever is linear in a direction need only be known for the T texts.
 
     Raises:
         UserError: fewer than 3 texts.
     """
     if len(texts) < 3:
         raise UserError(f"random pairs need at least 3 texts; got {len(texts)}")
-    features = torch.stack([text_feature(clip, text, templates) for text in texts])
+    features = torch.stack([text_feature(clip, text, templates, allow_unknown) for text in texts])
     rng = torch.Generator().manual_seed(seed)
     first = torch.randint(len(texts), (pairs,), generator=rng)
     other = (first + torch.randint(1, len(texts), (pairs,), generator=rng)) % len(texts)
-    return F.normalize(features[first] - features[other], dim=-1)
+    one = torch.eye(len(texts))
+    length = (features[first] - features[other]).norm(dim=1, keepdim=True).clamp_min(1e-12).cpu()
+    return features, (one[first] - one[other]) / length
+
+
+def random_text_directions(clip: nn.Module, texts: Sequence[str], pairs: int, seed: int = 0, templates: Sequence[str] = TEMPLATES) -> Tensor:
+    """Unit directions between texts drawn at random, ``[P, E]``: what a prompt without a meaning of its own looks like."""
+    features, weights = random_text_pairs(clip, texts, pairs, seed, templates)
+    return weights.to(features) @ features

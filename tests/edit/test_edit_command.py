@@ -8,7 +8,9 @@ import pytest
 from iplkit import zoo
 from iplkit.cli import main
 from iplkit.edit import command
+from iplkit.edit.relevance_files import read_relevance, write_relevance
 from iplkit.edit.statistics import style_statistics
+from iplkit.edit.style_space import style_space
 from iplkit.edit.texts import text_direction
 from iplkit.errors import UserError
 from iplkit.images import read_image
@@ -79,6 +81,53 @@ def test_directions_say_beforehand_what_they_would_write(tmp_path, capsys):
 def test_statistics_are_written_where_asked(tmp_path, capsys):
     code, said = run(capsys, "directions", "stats", "--people", 20, "--output", tmp_path / "s.safetensors")
     assert (code, (tmp_path / "s.safetensors").is_file()) == (0, True), said
+
+
+@pytest.fixture(scope="module")
+def matrices(tmp_path_factory):
+    """A matrix of one person as the command writes it, and the same in the published layout."""
+    folder = tmp_path_factory.mktemp("matrices")
+    with pytest.raises(SystemExit) as stop:
+        main(["directions", "extract", "--people", "1", "--output", str(folder / "m.safetensors")])
+    assert stop.value.code == 0
+    space = style_space(zoo.load("generator").config)
+    write_relevance(folder / "m.npy", read_relevance(folder / "m.safetensors", space), space, {})
+    return folder
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.npy"])
+@pytest.mark.parametrize("beta", ["0.5", "20c", "30%"])
+def test_a_matrix_that_was_extracted_serves_an_edit_at_every_kind_of_beta(tmp_path, capsys, matrices, name, beta):
+    text = ("--neutral", "sad face", "--target", "happy face", "--beta-threshold", beta, "--direction-offset", "0,2", "--frames", 2)
+    code, said = run(capsys, "edit", "--seed", 3, *text, "--directions", matrices / name, "--output", tmp_path)
+    assert code == 0, said
+    assert beta != "20c" or "20 channels" in said
+    code, said = run(capsys, "edit", "--edit", tmp_path / "happy-face.json", "--directions", matrices / name, "--output", tmp_path / "again")
+    assert code == 0, said
+    again, frame = (read_image(tmp_path / path) for path in ("again/happy-face.png", "happy-face-frames/0001.png"))
+    assert float((again - frame).abs().max()) <= 2.5 / 127.5  # a batch of one rounds otherwise
+
+
+def test_an_edit_made_with_a_matrix_is_refused_without_it(tmp_path, capsys, matrices):
+    text = ("--neutral", "sad face", "--target", "happy face", "--beta-threshold", "20c")
+    assert run(capsys, "edit", *text, "--directions", matrices / "m.npy", "--output", tmp_path)[0] == 0
+    code, heard = run(capsys, "edit", "--edit", tmp_path / "happy-face.json", "--output", tmp_path / "again")
+    assert (code, "steps need to be made as" in heard) == (2, True)
+
+
+def test_a_share_of_false_channels_needs_no_matrix(tmp_path, capsys):
+    text = ("--neutral", "sad face", "--target", "happy face", "--beta-threshold", "30%", "--direction-offset", "0,2")
+    code, said = run(capsys, "edit", *text, "--output", tmp_path)
+    assert (code, (tmp_path / "happy-face.png").is_file()) == (0, True), said
+
+
+def test_a_matrix_of_another_generator_or_another_clip_is_refused_and_nothing_is_written(tmp_path, capsys, matrices):
+    rows = np.load(matrices / "m.npy")
+    for name, other in (("small.npy", rows[:100]), ("narrow.npy", rows[:, :100])):
+        np.save(tmp_path / name, other)
+        code, heard = run(capsys, "edit", "--directions", tmp_path / name, "--output", tmp_path / "out")
+        assert (code, heard.count("\n")) == (2, 1), heard
+        assert not (tmp_path / "out").exists()
 
 
 def test_a_direction_is_a_unit_vector_and_turns_round_with_its_texts():

@@ -5,7 +5,7 @@ import time
 import torch
 from torch import Tensor
 
-from iplkit.edit.relevance import Relevance, finite_differences, prompt_slopes
+from iplkit.edit.relevance import Relevance, channel_strengths, finite_differences, prompt_slopes, reverse_matrix
 from iplkit.edit.studies.bench import BASE, PROMPTS, Bench, cosine
 from iplkit.findings import Finding
 
@@ -37,14 +37,21 @@ def _timed(what):
 
 
 def _agreement(eye, codes: Tensor, mean: Tensor, std: Tensor, text: Tensor) -> list[dict]:
-    """Cosine over channels of the two ways' projections on a prompt, by step and centre."""
+    """Cosine over channels of the two ways' projections on a prompt, by step and centre.
+
+    "cosine" compares slopes. Published code keeps rows of unit length, picture by picture; "cosine of unit rows" compares these
+    with the reverse matrix's, and "cosine of quick unit rows" with slopes over strengths, which is what an edit here uses.
+    """
     pick = torch.randperm(len(eye.space.convolutions), generator=torch.Generator().manual_seed(0))[:SAMPLE]
     columns = eye.space.convolutions[pick]
     slopes, rows = prompt_slopes(eye, codes, std, text)[columns], []
+    unit = reverse_matrix(eye, codes, std, columns).rows @ text  # the same, each channel's row of unit length in each picture
+    quick = slopes / channel_strengths(eye, codes, std)[columns]
     for step in STEPS:
         for centre in ("code", "mean"):
             found = finite_differences(eye, codes, mean, std, columns, step, centre=centre)
-            rows.append({"table": "agreement", "step": step, "centre": centre, "cosine": cosine(found.slopes @ text, slopes), "cosine of unit rows": cosine(found.rows @ text, slopes)})
+            seen = {"cosine": cosine(found.slopes @ text, slopes), "cosine of unit rows": cosine(found.rows @ text, unit), "cosine of quick unit rows": cosine(found.rows @ text, quick)}
+            rows.append({"table": "agreement", "step": step, "centre": centre, **seen})
     return rows
 
 

@@ -1,7 +1,7 @@
 """The three ways side by side: optimisation, mapper and global direction of the same texts, on the same people.
 
 Judged as in `by_text`. Each way has the strength that its publication gives it (the optimisation its 40 steps, the mapper its
-0.1), the global direction the one that CLIP chose.
+0.1), the global direction the one that was chosen on other people.
 """
 
 import json
@@ -11,8 +11,7 @@ import torch
 
 from iplkit import zoo
 from iplkit.edit.optimize_text import TextSettings, optimize_text
-from iplkit.edit.relevance import channel_strengths
-from iplkit.edit.studies.bench import BASE, TOLD, Bench, Prompt
+from iplkit.edit.studies.bench import TOLD, Bench, Prompt
 from iplkit.edit.studies.by_text import choose, factors, pictures, same_person_threshold, told
 from iplkit.edit.texts import text_feature
 from iplkit.findings import Finding
@@ -22,9 +21,9 @@ from iplkit.zoo import SHIPPED
 
 STEPS = 40  # of the published notebook
 ASKED = (
-    Prompt("happy", "face", "happy face", "smile", 1),
-    Prompt("angry", "face", "angry face", "brow", -1),
-    Prompt("long hair", "head", "head with long hair", "hair_length", 1),
+    Prompt("happy", "sad face", "happy face", "smile", 1),
+    Prompt("angry", "sad face", "angry face", "brow", -1),
+    Prompt("long hair", "head with short hair", "head with long hair", "hair_length", 1),
 )
 
 
@@ -36,14 +35,14 @@ def three_ways(bench: Bench) -> Finding:
     codes, space, limit = bench.codes(TOLD), bench.eye.space, same_person_threshold(bench)
     before = pictures(bench, codes)
     truth = factors(bench, before)
-    strengths, ready = _timed(lambda: channel_strengths(bench.eye, bench.codes(BASE, bench.base), bench.statistics.std))
+    _, ready = _timed(lambda: (bench.strengths, bench.gram))
     mappers, hours = zoo.load("styleclip"), json.loads((SHIPPED / "cards" / "styleclip.json").read_text(encoding="utf-8"))["hours"]
     for prompt in ASKED:
         text = text_feature(clip, TEXTS[prompt.name], CARRIER)
         settings = TextSettings(Schedule(STEPS, 0.1))
         walked, walking = _timed(lambda: optimize_text(generator, clip, ws, text, settings).ws)
         mapped, mapping = _timed(lambda: mappers[prompt.name].edit(ws))
-        step, choosing = _timed(lambda: choose(bench, prompt, strengths))
+        step, choosing = _timed(lambda: choose(bench, prompt, limit))
         flat = lambda x: space.flat(generator.synthesis.styles(x))  # noqa: E731
         ways = (
             ("optimisation", flat(walked), 0.0, walking),
