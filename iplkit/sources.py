@@ -15,13 +15,13 @@ from pathlib import Path
 
 from iplkit import paths
 from iplkit.errors import UserError
+from iplkit.shelves import finding_path
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
 PRINTED = {  # function -> what it reads of figures/
     "cell_folder": "full/cells/*.json", "stored_rows": "full/steer-*.json", "steer_file": "full/steer-*",
-    "read_measured": "full/inversion/bench-*.json", "read_latent_study": "full/edit/latent-*.json",
+    "read_measured": "full/inversion/bench-*.json",
 }  # fmt: skip
-FINDINGS = {"read_finding": "full/inversion/{}.json", "read_bridge": "full/edit/bridge-{}.json", "read_study": "full/edit/{}.json"}  # function -> what it reads of figures/, by the name of the study
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def read_source(notebook: Path) -> Source:
         modules_of_notebook(notebook),
         tuple(literals("adapted_path", (0, 1))),
         tuple(name for (name,) in literals("cells_path", (0,))),
-        tuple(sorted({*_printed(tree, {_called(call) for call in calls}), *_findings({function: literals(function, (0,)) for function in FINDINGS})})),
+        tuple(sorted({*_printed(tree, {_called(call) for call in calls}), *_findings(literals("read_finding", (0, 1)))})),
         tuple(name for (name,) in literals("read_numbers", (0,))),
         names_written(notebook),
         "iplkit.web.export.export" in _imports(tree, "") and any(_called(call) == "export" for call in calls),
@@ -98,10 +98,9 @@ def _printed(tree: ast.Module, called: set[str]) -> tuple[Path, ...]:
     return tuple(sorted(found | {figures / name for name in named if (figures / name).is_file()}))
 
 
-def _findings(called: dict[str, list[tuple[str, ...]]]) -> Iterator[Path]:
+def _findings(named: list[tuple[str, ...]]) -> Iterator[Path]:
     """The printed numbers of some studies, as far as they are there."""
-    found = (paths.root() / "figures" / FINDINGS[function].format(name.replace("_", "-")) for function, names in called.items() for (name,) in names)
-    yield from (path for path in found if path.is_file())
+    yield from (path for shelf, name in named if (path := finding_path(shelf, name)).is_file())
 
 
 def modules_of_notebook(notebook: Path) -> tuple[Path, ...]:

@@ -262,7 +262,7 @@ def test_printed_files_that_a_notebook_reads_are_inputs(book):
 
 
 def test_the_numbers_of_a_study_are_inputs_of_the_notebook_that_reads_them(book):
-    folder = book(a=small_book.notebook('read_finding("which_space")'), b=small_book.notebook('read_finding("defects")'))
+    folder = book(a=small_book.notebook('read_finding("inversion", "which_space")'), b=small_book.notebook('read_finding("inversion", "defects")'))
     for name in ("which-space", "moved-faces"):
         path = folder / "figures" / "full" / "inversion" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -270,7 +270,7 @@ def test_the_numbers_of_a_study_are_inputs_of_the_notebook_that_reads_them(book)
     table = jobs()
     of = {name: [path for path in job(table, name).inputs if "inversion" in path] for name in ("a", "b")}
     assert of == {"a": ["figures/full/inversion/which-space.json"], "b": []}, "one that is missing is asked for when the notebook runs"
-    (folder / "notebooks" / "a.ipynb").write_text(small_book.notebook("read_finding(name)"))
+    (folder / "notebooks" / "a.ipynb").write_text(small_book.notebook("read_finding(\"inversion\", name)"))
     with pytest.raises(UserError, match="literal"):
         jobs()
 

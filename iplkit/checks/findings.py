@@ -6,35 +6,29 @@ from pathlib import Path
 from iplkit import paths
 from iplkit.checks.report import Report, relative
 from iplkit.files import shipped_hashes
+from iplkit.shelves import SHELVES, finding_path
 
 KEYS = {"about", "weights", "rows"}
-PLACES = {"inversion/*.json": "python -m iplkit.invert.studies.run {}", "edit/bridge-*.json": "python -m iplkit.edit.bridge_run {}"}  # files -> what makes them
 
 
 def check_findings(report: Report) -> None:
     """A damaged file is wrong. One that was measured on other weights is aged; so are the tables that were drawn from it."""
-    for pattern, again in PLACES.items():
-        for path in sorted((paths.root() / "figures" / "full").glob(pattern)):
-            if not path.name.endswith(".run.json"):
-                _check(path, again, report)
+    for shelf, kept in SHELVES.items():
+        for name in kept.studies:
+            _check(finding_path(shelf, name), name, kept.command.format(name), report)
+    for path in sorted((paths.root() / "figures" / "full" / "inversion").glob("bench-*.json")):
+        _check(path, path.stem, f"python bench/{path.stem.replace('-', '_')}.py --out {relative(path)}", report)
 
 
-def _check(path: Path, again: str, report: Report) -> None:
+def _check(path: Path, name: str, again: str, report: Report) -> None:
+    if not path.is_file():
+        return
     report.checked += 1
     shipped = shipped_hashes()
-    name, again = _made_by(path, again)
     if (weights := _weights_of(path, name)) is None:
         report.wrong.append(f"{relative(path)}: does not hold the numbers of {name}; restore it, or run {again}")
     elif other := [name for name, digest in weights.items() if shipped.get(name) != digest]:
         report.aged.append(f"{relative(path)}: {', '.join(other)} changed since; run {again}")
-
-
-def _made_by(path: Path, again: str) -> tuple[str, str]:
-    """What a file is about, and the command that makes it."""
-    if path.stem.startswith("bench-"):
-        return path.stem, f"python bench/{path.stem.replace('-', '_')}.py --out {relative(path)}"
-    study = path.stem.replace("-", "_")
-    return study, again.format(study.removeprefix("bridge_"))
 
 
 def _weights_of(path: Path, name: str) -> dict[str, str] | None:

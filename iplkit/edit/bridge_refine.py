@@ -2,7 +2,7 @@
 
 The same few steps from the middle of W are what latent optimisation does. The walk is taken in whitened coordinates, where a
 pull towards the start and a step mean the same in all directions; without the pull CLIP is soon pleased by pictures that
-are no portraits.
+are no portraits. L-BFGS walks it: Adam's steps are as long where the slope says nothing, and most of W says nothing to CLIP.
 
 Axis letters: N features, D width of w, E width of CLIP's features, K whitened coordinates.
 """
@@ -23,11 +23,11 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """How far and how freely; chosen on held-out pairs by CLIP's similarity and the length of the code."""
+    """How far and how freely; chosen on held-out pairs by CLIP's similarity and the distance in the critic's layers, from the network."""
 
     steps: int = 40
-    rate: float = 0.05  # in spreads of W
-    pull: float = 0.05  # weight of the mean squared distance from the start
+    rate: float = 0.5  # in spreads of W; the first step goes a tenth of it, later ones as the slope's change tells
+    pull: float = 0.2  # weight of the mean squared distance from the start
     picture: float = 0.3  # weight of the perceptual distance, where a photo is given
 
     def __post_init__(self):
@@ -69,7 +69,7 @@ def refine(
         target = None if photo is None else perceptual.target(photo[rows])
         loss_of = _loss_of(w[rows], e[rows], generator, clip, white, settings, perceptual, target)
         start = torch.zeros(len(rows), len(white.basis))
-        found, _, _ = descend({"step": start}, loss_of, Schedule(settings.steps, settings.rate))
+        found, _, _ = descend({"step": start}, loss_of, Schedule(settings.steps, settings.rate, walker="lbfgs"))
         parts.append(w[rows] + found["step"] @ white.basis)
     return torch.cat(parts) if parts else w
 

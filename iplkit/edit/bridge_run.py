@@ -6,8 +6,6 @@
 The gallery and the crowd are the training's own pairs in ``.cache``; they are made where they are missing.
 """
 
-import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,20 +13,15 @@ import click
 import torch
 from torch import Tensor
 
-from iplkit import zoo
 from iplkit.edit.bridge_report import FeatureToLatent, ReportSettings, train_report
 from iplkit.edit.bridge_texts import bridge_texts
 from iplkit.edit.bridge_tiers import Bench, bridge_draws, bridge_tiers
-from iplkit.errors import UserError
-from iplkit.invert.studies.lab import Finding, Lab, measured
-from iplkit.paths import root
-from iplkit.records import plain, write_json
-from iplkit.sweep.summary import Interval
+from iplkit.findings import Finding, timed, write_finding
+from iplkit.invert.studies.lab import Lab, measured
 from iplkit.train.bridge import HELD, gather
 from iplkit.train.run import CACHE
 
-WEIGHTS = ("generator", "clip", "bridge", "judge", "identity")
-KINDS = ("value", "spread", "half", "n")
+SHELF = "bridge"
 GALLERY, CROWD = 10_000, 1000
 
 
@@ -48,7 +41,7 @@ def bridge_report(bench: Bench, people: int = 20) -> Finding:
     right = bench.draw(bench.bridge.w(e))
     columns = measured(square=(right - images).square().mean((1, 2, 3)), similarity=(bench.seen(right) * e).sum(1))
     rows.append({"training": "the bridge's network"} | columns)
-    return Finding("bridge_report", rows, {"n": people, "steps": ReportSettings().steps, "seed": lab.seed})
+    return Finding("report", rows, {"n": people, "steps": ReportSettings().steps, "seed": lab.seed})
 
 
 @torch.no_grad()
@@ -60,46 +53,10 @@ def _answer(lab: Lab, net: FeatureToLatent, e: Tensor) -> Tensor:
 STUDIES: dict[str, Callable[[Bench], Finding]] = {"tiers": bridge_tiers, "draws": bridge_draws, "texts": bridge_texts, "report": bridge_report}
 
 
-def folder() -> Path:
-    """Where the printed numbers lie."""
-    return root() / "figures" / "full" / "edit"
-
-
 def shipped_bench(n: int, fitted: int = 0, seed: int = 2024, cache: Path = CACHE) -> Bench:
     """The shipped models with the training's first pairs as gallery and others of them as crowd."""
     parts = gather(cache, 2 * HELD + GALLERY // 512)
     return Bench(Lab(n, seed=seed), parts.train[:GALLERY], parts.held.e[:CROWD], fitted=fitted)
-
-
-def write_bridge(finding: Finding, where: Path | None = None) -> Path:
-    """Keep the rows of a finding; what differs from run to run goes beside them."""
-    path = (where or folder()) / f"{finding.study.replace('_', '-')}.json"
-    about = dict(finding.about)
-    write_json(path.with_suffix(".run.json"), {"seconds": about.pop("seconds", None), "threads": torch.get_num_threads()})
-    rows = [{key: {k: getattr(value, k) for k in KINDS} if isinstance(value, Interval) else value for key, value in row.items()} for row in finding.rows]
-    basis = {name: zoo.hashes().get(zoo.entry(name).file) for name in WEIGHTS}
-    write_json(path, plain({"study": finding.study, "about": about, "weights": basis, "rows": rows}))
-    return path
-
-
-def read_bridge(name: str, where: Path | None = None) -> Finding:
-    """A finding that was kept, without its pictures: "tiers", "draws", "texts" or "report".
-
-    Raises:
-        UserError: if there is no such study, or its numbers are not there.
-    """
-    if name not in STUDIES:
-        raise UserError(f"a study of the bridge is one of {', '.join(STUDIES)}; got {name!r}")
-    path = (where or folder()) / f"bridge-{name}.json"
-    if not path.is_file():
-        raise UserError(f"the numbers of {name} are needed and there are none; make them with: python -m iplkit.edit.bridge_run {name}")
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    nan = float("nan")
-    rows = [
-        {key: Interval(**{k: nan if value[k] is None else value[k] for k in KINDS}) if isinstance(value, dict) else value for key, value in row.items()}
-        for row in kept["rows"]
-    ]
-    return Finding(kept["study"], rows, kept["about"] | {"weights": kept["weights"]})
 
 
 @click.command(help=__doc__)
@@ -113,10 +70,8 @@ def main(names, n, fitted, seed, threads, out) -> None:
     torch.set_num_threads(threads)
     bench = shipped_bench(n, fitted, seed)
     for name in names or STUDIES:
-        began = time.perf_counter()
-        finding = STUDIES[name](bench)
-        finding.about["seconds"] = round(time.perf_counter() - began, 1)
-        click.echo(f"{name} · {finding.about['seconds']} s · {write_bridge(finding, out)}")
+        finding = timed(STUDIES[name], bench)
+        click.echo(f"{name} · {finding.about['seconds']} s · {write_finding(SHELF, finding, out)}")
         for row in finding.rows:
             click.echo("  " + " · ".join(f"{key} {value}" for key, value in row.items()))
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from iplkit.edit.bridge_pairs import text_features
 from iplkit.edit.bridge_simple import nearest
 from iplkit.edit.bridge_tiers import BLURS, Bench
-from iplkit.invert.studies.lab import Finding, measured
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import measured
 from iplkit.world.predicates import predicate_index, truth
 
 TEXTS = {
@@ -68,7 +69,7 @@ def bridge_texts(bench: Bench) -> Finding:
         columns = measured(true=said.nanmean(1), similarity=alike.mean(1), called_photo=photo, length=length)
         rows.append({"way": name} | columns | measured(LPIPS_of_two=_two(images, bench)))
         shown[name] = images[::COUNT]
-    return Finding("bridge_texts", rows, bench.about | {"n": len(TEXTS), "count": COUNT}, shown)
+    return Finding("texts", rows, bench.about | {"n": len(TEXTS), "count": COUNT}, shown)
 
 
 def top(bench: Bench, e: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ from iplkit.edit.bridge import Bridge
 from iplkit.edit.bridge_pairs import Pairs, codes, features, make_pairs, pictures
 from iplkit.edit.bridge_refine import RefineSettings, refine
 from iplkit.edit.bridge_simple import nearest
+from iplkit.findings import Finding
 from iplkit.invert.methods import fast_copy
-from iplkit.invert.studies.lab import Finding, Lab, measured
+from iplkit.invert.studies.lab import Lab, measured
 from iplkit.oracle.reader import Reader
 from iplkit.world.factors import indices
 
@@ -167,7 +168,7 @@ def bridge_tiers(bench: Bench, shown: int = 8) -> Finding:
         for base in ("retrieval", "ridge"):
             gains = {measure: kept[name][measure] - kept[base][measure] for measure in kept[name]}
             rows.append({"tier": name, "against": base} | measured(**gains))
-    return Finding("bridge_tiers", rows, bench.about, seen)
+    return Finding("tiers", rows, bench.about, seen)
 
 
 def bridge_draws(bench: Bench, count: int = 8, people: int = 24) -> Finding:
@@ -187,4 +188,4 @@ def bridge_draws(bench: Bench, count: int = 8, people: int = 24) -> Finding:
         pair = images.view(people, count, *images.shape[1:])
         columns = measured(similarity=alike, factor_spread=spread, likeness_of_two_draws=bench.lab.likeness(pair[:, 0], pair[:, 1]))
         rows.append({"draws": name} | columns | measured(LPIPS_of_two_draws=bench.lab.lpips(pair[:, 0], pair[:, 1])))
-    return Finding("bridge_draws", rows, bench.about | {"n": people, "count": count})
+    return Finding("draws", rows, bench.about | {"n": people, "count": count})

@@ -1,8 +1,9 @@
 """How the world's bridge was trained: pairs of a code and CLIP's feature of its picture, as many as wanted, no label.
 
 *fit*: mean, directions of W and the ridge, in closed form, before the first step. *network*: squared error of whitened
-codes. *cycle*: its code is drawn and looked at again, and CLIP must say the same of it; the code's error holds it on W.
-*prior*: a diffusion. Generator and CLIP are frozen; judge, identity network and renderer take no part: they judge.
+codes; most of a code shows in no picture. *picture*: so its code is drawn, and pixels, the critic and CLIP compare that with what
+the true code draws. *prior*: a diffusion. Generator, critic and CLIP are frozen; judge, identity network and renderer take
+no part, not even in a choice of settings: they judge.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from iplkit.edit.bridge_pairs import CHUNK, Pairs, features, fill, pictures, rea
 from iplkit.edit.bridge_prior import prior_loss
 from iplkit.edit.bridge_simple import best_ridge
 from iplkit.edit.bridge_whiten import explained
+from iplkit.invert.perceptual import Perceptual, critic_perceptual
+from iplkit.nets.critic import load_critic
 from iplkit.stylegan2.checkpoints import load_generator
 from iplkit.train.common import LossOfStep, Phase, Recipe
 from iplkit.weights import sha256
@@ -30,7 +33,7 @@ CHUNKS = 48
 SMOKE_CHUNKS = 4
 HELD = 2  # chunks that no step sees; they choose the ridge's strength and give the card's scores
 CHECKED = 128  # of them, for scores that must draw
-CODE = 0.15  # weight of the code's error in the cycle
+WEIGHTS = {"away": 1.0, "pixels": 2.0, "critic": 0.3, "code": 0.05}  # of what the picture says, and of the code's error beside it
 
 
 @dataclass(frozen=True)
@@ -39,24 +42,36 @@ class Parts:
 
     Args:
         generator, clip: frozen.
+        perceptual: distance in the critic's layers.
         train, held: pairs.
     """
 
     generator: nn.Module
     clip: nn.Module
+    perceptual: Perceptual
     train: Pairs
     held: Pairs
 
+    def drawn(self, w: Tensor) -> Tensor:
+        """What codes draw, with gradients, ``[N, D]`` -> ``[N, 3, S, S]``."""
+        ws = w[:, None].expand(-1, self.generator.num_ws, -1)
+        return self.generator.synthesis(ws, noise_mode="none").float().contiguous(memory_format=torch.channels_last)
+
 
 def frozen(cache: Path) -> tuple[dict[str, nn.Module], dict[str, str]]:
-    """Generator and CLIP, just trained in a cache or else shipped, in the layout in which a CPU is fast; and their hashes."""
+    """Generator and CLIP in the layout in which a CPU is fast, and the hashes that the pairs stand on."""
     models, hashes = {}, {}
     for name, load in (("generator", load_generator), ("clip", load_clip)):
-        path = Path(cache) / name / "final.safetensors"
-        path = path if path.is_file() else zoo.path_of(name)
+        path = trained(cache, name)
         models[name] = load(path).eval().requires_grad_(False).to(memory_format=torch.channels_last)
         hashes[name] = sha256(path)
     return models, hashes
+
+
+def trained(cache: Path, name: str) -> Path:
+    """The file of a model: just trained in a cache, or else shipped."""
+    path = Path(cache) / name / "final.safetensors"
+    return path if path.is_file() else zoo.path_of(name)
 
 
 def gather(cache: Path, chunks: int, log=print) -> Parts:
@@ -66,7 +81,8 @@ def gather(cache: Path, chunks: int, log=print) -> Parts:
     fill(folder, models["generator"], models["clip"], range(chunks), SEED, hashes, log)
     pairs = read_pairs(folder, models["generator"].mapping, range(chunks), SEED, hashes)
     held = HELD * CHUNK
-    return Parts(models["generator"], models["clip"], pairs[:-held], pairs[-held:])
+    critic = load_critic(trained(cache, "critic")).to(memory_format=torch.channels_last)
+    return Parts(models["generator"], models["clip"], critic_perceptual(critic), pairs[:-held], pairs[-held:])
 
 
 def build(parts: Parts, config: BridgeConfig | None = None) -> Bridge:
@@ -91,7 +107,7 @@ def begin(parts: Parts, model: Bridge, phase: Phase, pools: dict) -> LossOfStep:
     e, a = parts.train.e.to(device), model.white(parts.train.w.to(device))
     losses: dict[str, Callable[[Tensor, torch.Generator], tuple[Tensor, dict[str, float]]]] = {
         "network": lambda rows, rng: _network(model, a[rows], e[rows]),
-        "cycle": lambda rows, rng: _cycle(parts, model, a[rows], e[rows]),
+        "picture": lambda rows, rng: _picture(parts, model, a[rows], parts.train[rows.cpu()]),
         "prior": lambda rows, rng: (prior_loss(model.prior, a[rows], e[rows], model.centre, rng), {}),
     }
 
@@ -105,36 +121,37 @@ def _network(model: Bridge, a: Tensor, e: Tensor) -> tuple[Tensor, dict[str, flo
     return (model.network(e) - a).square().mean(), {}
 
 
-def _cycle(parts: Parts, model: Bridge, a: Tensor, e: Tensor) -> tuple[Tensor, dict[str, float]]:
+def _picture(parts: Parts, model: Bridge, a: Tensor, pairs: Pairs) -> tuple[Tensor, dict[str, float]]:
+    w, e = pairs.w.to(a.device), pairs.e.to(a.device)
+    with torch.no_grad():
+        truth = parts.drawn(w)
     guess = model.network(e)
-    ws = model.white.back(guess)[:, None].expand(-1, parts.generator.num_ws, -1)
-    seen = parts.clip.encode_image(parts.generator.synthesis(ws, noise_mode="none").contiguous(memory_format=torch.channels_last))
-    away, code = (1 - (F.normalize(seen.float(), dim=-1) * e).sum(1)).mean(), (guess - a).square().mean()
-    return away + CODE * code, {"away": float(away.detach()), "code": float(code.detach())}
+    made = parts.drawn(model.white.back(guess))
+    seen = F.normalize(parts.clip.encode_image(made).float(), dim=-1)
+    terms = {"away": (1 - (seen * e).sum(1)).mean(), "pixels": (made - truth).square().mean()}
+    terms |= {"critic": parts.perceptual(made, truth).mean(), "code": (guess - a).square().mean()}
+    return sum(WEIGHTS[name] * term for name, term in terms.items()), {name: float(term.detach()) for name, term in terms.items()}
 
 
 @torch.no_grad()
 def check(parts: Parts, model: Bridge, pools: dict) -> dict[str, float]:
-    """On held-out pairs: share of W's whitened variance that is explained, and CLIP's similarity of what is drawn."""
+    """On held-out pairs: share of W's whitened variance that is explained; CLIP's similarity of what is drawn, and the critic's distance."""
     e, a = parts.held.e, model.white(parts.held.w)
-    scores, some = {}, e[:CHECKED]
-    for tier in ("ridge", "network"):
-        scores[f"explained, {tier}"] = explained(a, getattr(model, tier)(e))
-        scores[f"similarity, {tier}"] = _alike(parts, model.w(some, tier), some)
-    drawn = model.draw(some, 1, torch.Generator().manual_seed(0))[:, 0]
-    rng = torch.Generator().manual_seed(1)
-    scores["similarity, one draw"] = _alike(parts, drawn, some)
-    return scores | {"loss, prior": float(prior_loss(model.prior, a, e, model.centre, rng))}
-
-
-def _alike(parts: Parts, w: Tensor, e: Tensor) -> float:
-    return float((features(parts.clip, pictures(parts.generator, w)) * e).sum(1).mean())
+    scores, some, truth = {}, e[:CHECKED], pictures(parts.generator, parts.held.w[:CHECKED])
+    drawn = {tier: model.w(some, tier) for tier in ("ridge", "network")}
+    scores |= {f"explained, {tier}": explained(a, getattr(model, tier)(e)) for tier in drawn}
+    drawn["one draw"] = model.draw(some, 1, torch.Generator().manual_seed(0))[:, 0]
+    for name, w in drawn.items():
+        images = pictures(parts.generator, w)
+        scores[f"similarity, {name}"] = float((features(parts.clip, images) * some).sum(1).mean())
+        scores[f"critic's distance, {name}"] = float(parts.perceptual(images, truth).mean())
+    return scores | {"loss, prior": float(prior_loss(model.prior, a, e, model.centre, torch.Generator().manual_seed(1)))}
 
 
 PHASES = (
-    Phase("network", steps=1500, lr=2e-3, seed=42, batch=256, share=0.15),
-    Phase("cycle", steps=500, lr=1e-3, seed=43, batch=16, share=0.5, ema=0.99, weight_decay=0.0),
-    Phase("prior", steps=5000, lr=2e-3, seed=44, batch=256, share=0.35, ema=0.999),
+    Phase("network", steps=600, lr=2e-3, seed=42, batch=256, share=0.03),  # more steps learn the pairs by heart
+    Phase("picture", steps=3500, lr=1e-3, seed=43, batch=16, share=0.87, ema=0.995, weight_decay=0.0),
+    Phase("prior", steps=5000, lr=2e-3, seed=44, batch=256, share=0.1, ema=0.999),
 )
 
 

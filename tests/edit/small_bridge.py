@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from iplkit.edit.bridge import BridgeConfig
 from iplkit.edit.bridge_pairs import make_pairs
+from iplkit.invert.perceptual import critic_perceptual
+from iplkit.nets.critic import Critic
+from iplkit.nets.readout import ClassifierConfig
 from iplkit.train.bridge import Parts
 
 
@@ -28,7 +31,7 @@ def small_parts(embed_dim: int = 24, n: int = 1100) -> Parts:
     """Frozen models, n pairs to learn from and 64 that are held out."""
     generator, clip = small_generator(), LinearClip(embed_dim)
     pairs = make_pairs(generator, clip, n + 64, 3)
-    return Parts(generator, clip, pairs[:n], pairs[n:])
+    return Parts(generator, clip, critic_perceptual(Critic(ClassifierConfig(width=4))), pairs[:n], pairs[n:])
 
 
 def small_config(embed_dim: int = 24) -> BridgeConfig:

@@ -151,12 +151,25 @@ def test_draws_repeat_with_their_numbers_and_differ_among_themselves(bridge, par
 
 
 def test_every_phase_changes_only_its_own_part(parts):
-    for name, mine in (("network", "residual"), ("cycle", "residual"), ("prior", "prior")):
+    for name, mine in (("network", "residual"), ("picture", "residual"), ("prior", "prior")):
         net = recipe.build(parts, small_config())
         loss, _ = recipe.begin(parts, net, Phase(name, steps=1, lr=1e-3, seed=1, batch=8), {})(0, step_generator(1, 0))
         loss.backward()
         reached = {n.split(".")[0] for n, p in net.named_parameters() if p.grad is not None}
         assert reached == {mine}
+
+
+def test_the_true_code_costs_nothing_and_another_one_does(parts):
+    net = recipe.build(parts, small_config())
+    a = net.white(parts.train.w[:4])
+    w = net.white.back(a)
+    pairs = Pairs(w, features(parts.clip, parts.drawn(w)))
+    costs = {}
+    for name, guess in {"true": a, "other": a.roll(1, 0)}.items():
+        object.__setattr__(net, "network", lambda e, guess=guess: guess)
+        costs[name] = recipe._picture(parts, net, a, pairs)[1]
+    assert max(costs["true"].values()) < 1e-5
+    assert all(costs["other"][term] > 100 * max(costs["true"][term], 1e-9) for term in recipe.WEIGHTS)
 
 
 def test_the_recipe_trains_checks_and_saves(parts, tmp_path, monkeypatch):

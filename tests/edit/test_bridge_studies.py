@@ -13,7 +13,8 @@ from iplkit.edit.bridge_refine import RefineSettings
 from iplkit.edit.bridge_texts import TEXTS, told, towards
 from iplkit.edit.bridge_tiers import Bench, bridge_draws, bridge_tiers
 from iplkit.errors import UserError
-from iplkit.invert.studies.lab import Finding, Lab, interval
+from iplkit.findings import Finding, read_finding, write_finding
+from iplkit.invert.studies.lab import Lab, interval
 from iplkit.train import bridge as recipe
 from iplkit.world.factors import NUM_FACTORS
 from iplkit.world.predicates import PREDICATE_NAMES
@@ -127,9 +128,9 @@ def run_settings(steps, rate):
 
 
 def test_numbers_are_kept_and_read_again(tmp_path):
-    finding = Finding("bridge_draws", [{"draws": "any", "similarity": interval(torch.tensor([0.5, 0.7]))}], {"n": 2, "steps": 0, "seconds": 3.0})
-    path = run.write_bridge(finding, tmp_path)
-    again = run.read_bridge("draws", tmp_path)
+    finding = Finding("draws", [{"draws": "any", "similarity": interval(torch.tensor([0.5, 0.7]))}], {"n": 2, "steps": 0, "seconds": 3.0})
+    path = write_finding("bridge", finding, tmp_path)
+    again = read_finding("bridge", "draws", tmp_path)
     assert again.row(draws="any")["similarity"].value == pytest.approx(0.6)
     assert "seconds" not in json.loads(path.read_text())["about"]
 
@@ -137,4 +138,4 @@ def test_numbers_are_kept_and_read_again(tmp_path):
 @pytest.mark.parametrize(("name", "words"), [("tier", "one of tiers"), ("texts", "python -m iplkit.edit.bridge_run texts")])
 def test_numbers_that_are_not_there_are_named_with_what_makes_them(name, words, tmp_path):
     with pytest.raises(UserError, match=words):
-        run.read_bridge(name, tmp_path)
+        read_finding("bridge", name, tmp_path)

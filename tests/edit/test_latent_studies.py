@@ -6,6 +6,7 @@ import torch
 from iplkit.edit.latent_studies import run
 from iplkit.edit.latent_studies.spaces import mixed_rows, split
 from iplkit.errors import UserError
+from iplkit.findings import read_finding, write_finding
 from iplkit.invert.studies.lab import Lab
 from iplkit.nets import ClassifierConfig, Identity, IdentityConfig, Judge
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
@@ -31,8 +32,8 @@ def test_every_study_gives_lines_that_survive_their_file(name, people, lab, tmp_
     monkeypatch.setattr("iplkit.edit.latent_studies.directions.COMPONENTS", 2)
     finding = run.run_study(name, Lab(people, 0, 7, lab.given))
     assert any(isinstance(value, Interval) for row in finding.rows for value in row.values())
-    path = run.write_study(finding, tmp_path)
-    kept = run.read_latent_study(name, tmp_path)
+    path = write_finding("latent", finding, tmp_path)
+    kept = read_finding("latent", name, tmp_path)
     assert path.name == f"latent-{name.replace('_', '-')}.json" and len(kept.rows) == len(finding.rows)
     assert all(set(a) == set(b) for a, b in zip(kept.rows, finding.rows)) and kept.about["n"] == people
 
@@ -41,7 +42,7 @@ def test_an_unknown_study_or_one_without_numbers_is_refused(tmp_path):
     with pytest.raises(UserError, match="one of row_matrix"):
         run.run_study("weather", None)
     with pytest.raises(UserError, match="latent_studies.run spaces"):
-        run.read_latent_study("spaces", tmp_path)
+        read_finding("latent", "spaces", tmp_path)
 
 
 def test_mixed_codes_have_a_person_a_row(lab):

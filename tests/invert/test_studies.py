@@ -5,18 +5,20 @@ from torch.testing import assert_close
 
 from iplkit import zoo
 from iplkit.errors import UserError
+from iplkit.findings import Finding, read_finding, write_finding
 from iplkit.invert.studies import run
 from iplkit.invert.studies.crossover import toward
 from iplkit.invert.studies.defects import damaged, hole_mask, inside_db, kept_share
 from iplkit.invert.studies.directions import taught_directions
 from iplkit.invert.studies.features_back import relative
 from iplkit.invert.studies.how_far_from_w import corner_color
-from iplkit.invert.studies.lab import Finding, Lab, interval
+from iplkit.invert.studies.lab import Lab, interval
 from iplkit.invert.studies.morphing import straightness
 from iplkit.invert.studies.moved_faces import moved
 from iplkit.invert.studies.textures import textures
 from iplkit.invert.studies.which_space import Edit, edited, spread_of_rows
 from iplkit.nets import ClassifierConfig, Critic, Encoder, EncoderConfig, Identity, IdentityConfig, Judge
+from iplkit.shelves import SHELVES
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
 from iplkit.sweep.summary import Interval
 from iplkit.train.people import uniform_of
@@ -43,17 +45,17 @@ def test_every_study_gives_a_table_that_survives_its_file(name, lab, tmp_path, m
     values = [v for row in finding.rows for v in row.values() if isinstance(v, Interval)]
     assert values and {v.n for v in values} <= {0, lab.n} and finding.about["seconds"] > 0  # 0: random weights moved nothing
     assert all(x.ndim == 4 and x.shape[1:] == (3, 32, 32) for x in finding.pictures.values())
-    path = run.write_finding(finding, tmp_path)
-    kept = run.read_finding(name, tmp_path)
+    path = write_finding("inversion", finding, tmp_path)
+    kept = read_finding("inversion", name, tmp_path)
     assert path.is_file() and [list(row) for row in kept.rows] == [list(dict(sorted(row.items()))) for row in finding.rows]
-    assert kept.about["n"] == 2 and set(kept.about["weights"]) == set(run.WEIGHTS)
+    assert kept.about["n"] == 2 and set(kept.about["weights"]) == set(SHELVES["inversion"].weights)
 
 
 def test_an_unknown_study_or_one_without_numbers_is_refused(tmp_path):
-    with pytest.raises(UserError, match="a study is one of which_space"):
-        run.study("weather")
+    with pytest.raises(UserError, match="a study of inversion is one of which_space"):
+        run.run_study("weather", None)
     with pytest.raises(UserError, match="studies.run defects"):
-        run.read_finding("defects", tmp_path)
+        read_finding("inversion", "defects", tmp_path)
 
 
 def test_a_finding_gives_the_line_that_is_asked_for():

@@ -1,6 +1,6 @@
 """Findings as tables and as numbers."""
 
-from iplkit.invert.studies.lab import Finding
+from iplkit.findings import Finding
 from iplkit.invert.studies.shown import numbers_of, table_of
 from iplkit.sweep.summary import Interval
 

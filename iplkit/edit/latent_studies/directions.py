@@ -12,8 +12,9 @@ from torch import Tensor
 from iplkit.adapt.draws import draw
 from iplkit.edit.moves import largest, purity
 from iplkit.edit.probes import best_probe, fit_probe, principal
+from iplkit.findings import Finding
 from iplkit.invert.studies.directions import taught_directions
-from iplkit.invert.studies.lab import Finding, Lab
+from iplkit.invert.studies.lab import Lab
 from iplkit.invert.studies.which_space import known_columns
 from iplkit.latents import add_to_rows
 from iplkit.sweep.summary import mean_interval
@@ -63,7 +64,7 @@ def directions(lab: Lab, codes: int = CODES) -> Finding:
     """One line a direction, and one a way with the mean over its directions."""
     known = known_columns(lab)
     w, factors = labelled(lab, min(codes, 80 * lab.n))
-    spread, (ws, _) = factors.std(0)[known], lab.samples("who is moved")
+    ws, _ = lab.samples("who is moved")
     names, rows, means = [NAMES[k] for k in known], [], []
     for way, found in families(lab, w, factors, known).items():
         lines = []

@@ -10,7 +10,8 @@ from iplkit.adapt.draws import draw
 from iplkit.edit.moves import moves_by_factor
 from iplkit.edit.probes import principal
 from iplkit.edit.walks import FRAMES, STEPS, inside, isotropic, report_groups, share_inside, toward, walked
-from iplkit.invert.studies.lab import Finding, Lab, measured
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import Lab, measured
 from iplkit.invert.studies.which_space import known_columns
 from iplkit.world.factors import NAMES
 

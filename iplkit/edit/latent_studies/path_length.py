@@ -8,7 +8,8 @@ from torch import Tensor
 
 from iplkit.adapt.draws import draw
 from iplkit.extractors.lpips import unit_layers
-from iplkit.invert.studies.lab import BATCH, Finding, Lab
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import BATCH, Lab
 from iplkit.latents import lerp, slerp
 from iplkit.metrics.ppl import ppl
 from iplkit.metrics.score import Score

@@ -11,8 +11,9 @@ from torch import Tensor
 from iplkit.edit.layers import take_each_row, take_rows
 from iplkit.edit.moves import interval_of, moved_shares, shares_of_the_way
 from iplkit.features import judge_features
+from iplkit.findings import Finding
 from iplkit.images import to_uint8
-from iplkit.invert.studies.lab import Finding, Lab
+from iplkit.invert.studies.lab import Lab
 from iplkit.invert.studies.which_space import known_columns
 from iplkit.latents import row_groups
 from iplkit.world.factors import NAMES

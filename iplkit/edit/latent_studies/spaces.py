@@ -8,7 +8,8 @@ from torch import Tensor
 
 from iplkit.adapt.draws import draw
 from iplkit.edit.probes import best_coordinates, best_probe, principal, shares_of_blocks
-from iplkit.invert.studies.lab import Finding, Lab
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import Lab
 from iplkit.invert.studies.which_space import known_columns
 from iplkit.sweep.summary import mean_interval
 from iplkit.world.factors import NAMES

@@ -18,8 +18,9 @@ from iplkit.edit.held import least_change, others_held
 from iplkit.edit.selection import Beta, select, threshold
 from iplkit.edit.studies.bench import BASE, HELD, PROMPTS, TOLD, Bench, Prompt
 from iplkit.features import identity_features, judge_features
+from iplkit.findings import Finding
 from iplkit.images import from_uint8, to_uint8
-from iplkit.invert.studies.lab import Finding, interval
+from iplkit.invert.studies.lab import interval
 from iplkit.metrics.oracle import wilson_interval
 from iplkit.paths import root
 from iplkit.world.factors import NAMES, index

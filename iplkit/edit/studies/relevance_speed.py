@@ -7,7 +7,7 @@ from torch import Tensor
 
 from iplkit.edit.relevance import Relevance, channel_strengths, finite_differences, prompt_slopes, reverse_matrix
 from iplkit.edit.studies.bench import BASE, PROMPTS, Bench, cosine
-from iplkit.invert.studies.lab import Finding
+from iplkit.findings import Finding
 
 STEPS = (5.0, 2.0, 0.5, 0.1)
 SAMPLE = 32  # channels of the agreement

@@ -1,70 +1,32 @@
-"""Every study of text edits by its name; running one, and keeping its numbers for the book.
+"""Carry out the studies of text edits, and keep their numbers for the book.
 
 \b
     python -m iplkit.edit.studies.run relevance_speed
     python -m iplkit.edit.studies.run by_text --n 20
 """
 
-import json
-import time
 from importlib import import_module
 from pathlib import Path
 
 import click
 import torch
 
-from iplkit import zoo
 from iplkit.edit.studies.bench import Bench
 from iplkit.errors import UserError
-from iplkit.invert.studies.lab import Finding
-from iplkit.invert.studies.run import KINDS, _interval
-from iplkit.paths import root
-from iplkit.records import plain, write_json
-from iplkit.sweep.summary import Interval
+from iplkit.findings import SHELVES, Finding, finding_path, timed, write_finding
 
-STUDIES = ("relevance_speed", "by_text", "three_ways")
-WEIGHTS = ("generator", "clip", "identity", "judge", "styleclip")
+SHELF = "text"
+STUDIES = SHELVES[SHELF].studies
 
 
-def folder() -> Path:
-    """Where the printed numbers lie."""
-    return root() / "figures" / "full" / "edit"
-
-
-def file_of(name: str, where: Path | None = None) -> Path:
-    """The file of a study.
+def run_study(name: str, bench: Bench) -> Finding:
+    """Carry out a study; its time is in its `about`.
 
     Raises:
         UserError: if there is none of this name.
     """
-    if name not in STUDIES:
-        raise UserError(f"a study of text edits is one of {', '.join(STUDIES)}; got {name!r}")
-    return (where or folder()) / f"{name.replace('_', '-')}.json"
-
-
-def run_study(name: str, bench: Bench, where: Path | None = None) -> Finding:
-    """Carry out a study and keep its rows; its time, which differs from run to run, lies beside them."""
-    path, began = file_of(name, where), time.perf_counter()
-    finding = getattr(import_module(f"iplkit.edit.studies.{name}"), name)(bench)
-    write_json(path.with_suffix(".run.json"), {"seconds": round(time.perf_counter() - began, 1), "threads": torch.get_num_threads()})
-    basis = {name: zoo.hashes().get(zoo.entry(name).file) for name in WEIGHTS}
-    rows = [{key: {k: getattr(v, k) for k in KINDS} if isinstance(v, Interval) else v for key, v in row.items()} for row in finding.rows]
-    write_json(path, plain({"study": name, "about": finding.about, "weights": basis, "rows": rows}))
-    return finding
-
-
-def read_study(name: str, where: Path | None = None) -> Finding:
-    """A study that was kept.
-
-    Raises:
-        UserError: if there is none, with the command that makes it.
-    """
-    path = file_of(name, where)
-    if not path.is_file():
-        raise UserError(f"the numbers of {name} are needed and there are none; make them with: python -m iplkit.edit.studies.run {name}")
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    rows = [{key: _interval(value) if isinstance(value, dict) else value for key, value in row.items()} for row in kept["rows"]]
-    return Finding(kept["study"], rows, kept["about"] | {"weights": kept["weights"]})
+    finding_path(SHELF, name)
+    return timed(getattr(import_module(f"iplkit.edit.studies.{name}"), name), bench)
 
 
 @click.command(help=__doc__)
@@ -76,8 +38,10 @@ def main(names, n, threads, out) -> None:
     torch.set_num_threads(threads)
     try:
         for name in names or STUDIES:
-            for row in run_study(name, Bench(n), out).rows:
-                click.echo(f"{name}: " + " · ".join(f"{key} {value}" for key, value in row.items()))
+            finding = run_study(name, Bench(n))
+            click.echo(f"{name} · {finding.about['seconds']} s · {write_finding(SHELF, finding, out)}")
+            for row in finding.rows:
+                click.echo("  " + " · ".join(f"{key} {value}" for key, value in row.items()))
     except UserError as error:
         click.echo(str(error), err=True)
         raise SystemExit(2) from None

@@ -14,8 +14,8 @@ from iplkit.edit.optimize_text import TextSettings, optimize_text
 from iplkit.edit.studies.bench import TOLD, Bench, Prompt
 from iplkit.edit.studies.by_text import choose, factors, pictures, same_person_threshold, told
 from iplkit.edit.texts import text_feature
+from iplkit.findings import Finding
 from iplkit.invert.descent import Schedule
-from iplkit.invert.studies.lab import Finding
 from iplkit.train.styleclip import CARRIER, TEXTS
 from iplkit.zoo import SHIPPED
 

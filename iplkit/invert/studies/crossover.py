@@ -7,7 +7,8 @@ in a generator of 64 px is the last row but one.
 
 from torch import Tensor
 
-from iplkit.invert.studies.lab import Finding, Lab, interval
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import Lab, interval
 from iplkit.invert.studies.which_space import known_columns
 from iplkit.latents import mix
 from iplkit.stylegan2.styles import row_table

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from iplkit.adapt.draws import draw
+from iplkit.findings import Finding
 from iplkit.images import from_uint8, to_uint8
 from iplkit.invert.plus import PlusSettings, plus
 from iplkit.invert.result import join
-from iplkit.invert.studies.lab import BATCH, Finding, Lab, interval
+from iplkit.invert.studies.lab import BATCH, Lab, interval
 from iplkit.world.shading import blur
 
 HOLE = (0.42, 0.40, 0.34, 0.22)  # left, top, width and height in sides: one eye and its brow

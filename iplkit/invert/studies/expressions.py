@@ -7,9 +7,10 @@ person would look like: the truth is rendered, and the factors of the result are
 import torch
 from torch import Tensor
 
+from iplkit.findings import Finding
 from iplkit.images import from_uint8, to_uint8
 from iplkit.invert.result import decibels
-from iplkit.invert.studies.lab import Finding, Lab, interval
+from iplkit.invert.studies.lab import Lab, interval
 from iplkit.world.factors import IDENTITY, NAMES, index, indices
 from iplkit.world.fit import fit
 

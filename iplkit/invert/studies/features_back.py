@@ -16,11 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iplkit.adapt.draws import draw
+from iplkit.findings import Finding
 from iplkit.invert.descent import descend
 from iplkit.invert.plus import gram
 from iplkit.invert.result import decibels
 from iplkit.invert.spaces import begin, styles_of
-from iplkit.invert.studies.lab import BATCH, Finding, Lab, measured
+from iplkit.invert.studies.lab import BATCH, Lab, measured
 from iplkit.nets.critic import LAYERS
 
 RATE = 0.05  # Adam's, of pixels in [-1, 1]

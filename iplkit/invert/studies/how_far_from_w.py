@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from iplkit import zoo
+from iplkit.findings import Finding
 from iplkit.invert.result import decibels
-from iplkit.invert.studies.lab import Finding, Lab, interval, measured
+from iplkit.invert.studies.lab import Lab, interval, measured
 from iplkit.invert.studies.which_space import editability, edits_of, known_columns, sample_moves, spread_of_rows
 
 STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -31,28 +31,6 @@ from iplkit.world.render import render
 BATCH = 16
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The answer of a study.
-
-    Args:
-        study: its name.
-        rows: one dict a line of the table: words for what was varied, `Interval` for what was measured.
-        about: n, seed, steps and whatever else decides the numbers.
-        pictures: label -> ``[k, 3, S, S]``, for a figure; not stored.
-    """
-
-    study: str
-    rows: list[dict]
-    about: dict
-    pictures: dict[str, Tensor] = field(default_factory=dict, repr=False)
-
-    def row(self, **words) -> dict:
-        """The one line with these words."""
-        (found,) = [row for row in self.rows if all(row.get(key) == value for key, value in words.items())]
-        return found
-
-
 @dataclass
 class Lab:
     """Models and scale of some studies.

@@ -7,12 +7,18 @@ it was met. The file says on which weights it stands.
 import json
 from pathlib import Path
 
-from iplkit import zoo
 from iplkit.errors import UserError
-from iplkit.invert.studies.run import WEIGHTS, folder
+from iplkit.findings import SHELVES, basis
+from iplkit.paths import root
 from iplkit.records import plain, write_json
 
 BENCHES = ("inversion", "align")
+WEIGHTS = SHELVES["inversion"].weights
+
+
+def folder() -> Path:
+    """Where they are kept."""
+    return root() / "figures" / "full" / "inversion"
 
 
 def measured_path(name: str) -> Path:
@@ -28,8 +34,7 @@ def measured_path(name: str) -> Path:
 
 def write_measured(path: Path, rows: list[dict], about: dict) -> None:
     """Keep the rows of a measurement, whole or not at all."""
-    basis = {name: zoo.hashes().get(zoo.entry(name).file) for name in WEIGHTS}
-    write_json(path, plain({"about": about, "weights": basis, "rows": rows}))
+    write_json(path, plain({"about": about, "weights": basis(WEIGHTS), "rows": rows}))
 
 
 def read_measured(name: str) -> dict:

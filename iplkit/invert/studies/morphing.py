@@ -7,7 +7,8 @@ and the judge says whether a portrait of the photo domain is seen.
 import torch
 from torch import Tensor
 
-from iplkit.invert.studies.lab import Finding, Lab, interval
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import Lab, interval
 from iplkit.invert.studies.textures import textures
 from iplkit.invert.studies.which_space import known_columns
 from iplkit.latents import lerp

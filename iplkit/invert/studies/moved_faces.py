@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from iplkit.findings import Finding
 from iplkit.images import from_uint8, resize, to_uint8
-from iplkit.invert.studies.lab import Finding, Lab, interval, measured
+from iplkit.invert.studies.lab import Lab, interval, measured
 
 MOVES = {
     "as it is": {},

@@ -6,9 +6,10 @@ random weights. *After*: the code is found on the trained generator and drawn by
 
 import torch
 
+from iplkit.findings import Finding
 from iplkit.invert.methods import fast_copy
 from iplkit.invert.result import decibels
-from iplkit.invert.studies.lab import Finding, Lab, interval, measured
+from iplkit.invert.studies.lab import Lab, interval, measured
 from iplkit.stylegan2.generator import Generator
 
 TRIALS = (

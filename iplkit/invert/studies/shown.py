@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from iplkit.invert.studies.lab import Finding
+from iplkit.findings import Finding
 from iplkit.sweep.summary import Interval
 
 EXACT = 1e-5  # half an interval below it is rounding, and not printed
@@ -13,7 +13,7 @@ def table_of(finding: Finding, columns: dict[str, str], **words) -> pd.DataFrame
     """Some columns of a finding, each mean with half of its interval.
 
     Args:
-        finding: from `iplkit.invert.studies.run.read_finding` or `run_study`.
+        finding: from `iplkit.findings.read_finding` or `run_study`.
         columns: key of a row -> head of the column, in order.
         words: only rows that hold these.
     """

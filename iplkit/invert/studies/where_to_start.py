@@ -5,7 +5,8 @@ Abdal et al. 2019, Sec. 4.2: faces are found best from the middle, other picture
 
 from torch import Tensor
 
-from iplkit.invert.studies.lab import Finding, Lab, interval, measured
+from iplkit.findings import Finding
+from iplkit.invert.studies.lab import Lab, interval, measured
 from iplkit.invert.studies.textures import textures
 
 KINDS = ("photo", "disney", "ukiyo-e", "cubism", "pointillism", "textures")

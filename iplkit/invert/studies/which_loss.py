@@ -3,8 +3,9 @@
 Abdal et al. 2019, Sec. 5.1. The judge's LPIPS and the identity network decide, which are in none of the losses.
 """
 
+from iplkit.findings import Finding
 from iplkit.invert.optimize import OptimizeSettings
-from iplkit.invert.studies.lab import Finding, Lab, measured
+from iplkit.invert.studies.lab import Lab, measured
 
 BOTH = OptimizeSettings()
 LOSSES = {

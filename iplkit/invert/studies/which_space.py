@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from iplkit.findings import Finding
 from iplkit.invert.result import Inversion, decibels
 from iplkit.invert.spaces import SPACES
 from iplkit.invert.studies.directions import taught_directions
-from iplkit.invert.studies.lab import Finding, Lab, interval, measured
+from iplkit.invert.studies.lab import Lab, interval, measured
 from iplkit.sweep.summary import Interval
 from iplkit.world.factors import NAMES, indices
 
