@@ -86,7 +86,7 @@ def _once(where: str, url: str, part: Path, progress: Progress | None, silence: 
         request.add_header("If-Range", known["version"])
     with urllib.request.urlopen(request, timeout=silence) as answer:
         if "text/html" in (answer.headers.get("Content-Type") or ""):
-            raise NoFile("gives a web page, perhaps about a quota or a log-in")
+            raise NoFile("gives no file: it is a web page, perhaps about a quota or a log-in")
         if answer.status == 206 and not (answer.headers.get("Content-Range") or "").startswith(f"bytes {done}-"):
             drop(part)
             raise http.client.HTTPException("another range than asked for")
@@ -108,7 +108,7 @@ def _pour(answer, part: Path, done: int, total: int, progress: Progress | None) 
             if not done and chunk.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(WEB_PAGES):
                 file.close()
                 drop(part)
-                raise NoFile("gives a web page, perhaps about a quota or a log-in")
+                raise NoFile("gives no file: it is a web page, perhaps about a quota or a log-in")
             file.write(chunk)
             done += len(chunk)
             if progress is not None:

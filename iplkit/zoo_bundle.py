@@ -79,7 +79,7 @@ def unbundle(source: str | Path, folder: Path) -> list[dict]:
             (folder / f".{line['file']}.unbundled").replace(folder / line["file"])
     except FileNotFoundError as error:
         raise UserError(f"a bundle needs to exist; there is none at {source}") from error
-    except (tarfile.TarError, EOFError, KeyError, TypeError, AttributeError, UnicodeError, json.JSONDecodeError) as error:
+    except (tarfile.TarError, EOFError, KeyError, TypeError, AttributeError, UnicodeError, RecursionError, json.JSONDecodeError) as error:
         raise UserError(f"{source} needs to be a whole bundle of iplkit; it is something else or damaged") from error
     finally:
         for path in waiting:
