@@ -304,9 +304,11 @@ def zoo_list(profile: str) -> None:
     """
     from iplkit.zoo import adapted_names, table
 
-    for row in table(profile):
+    rows = table(profile)
+    wide = max(len(row["license"]) for row in rows)
+    for row in rows:
         size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
-        click.echo(f"{row['name']:<21} {size:>8}  {row['license']:<23} {row['purpose']}")
+        click.echo(f"{row['name']:<21} {size:>9}  {row['license']:<{wide}}  {row['purpose']}")
     if profile == "world":
         click.echo(f"adapted               {', '.join(adapted_names()) or 'none'}")
 
