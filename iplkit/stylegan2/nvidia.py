@@ -17,8 +17,9 @@ from iplkit.errors import UserError
 from iplkit.stylegan2.fir import fir_kernel
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
 from iplkit.stylegan2.nvidia_layout import MAX_NUMBERS, Place, our_shapes, tensorflow_places, torch_filters, torch_places
-from iplkit.stylegan2.nvidia_pickle import Thing, read_pickle
+from iplkit.stylegan2.nvidia_pickle import read_pickle
 from iplkit.stylegan2.pickled_arrays import Array
+from iplkit.stylegan2.pickled_names import Thing
 
 LR_MUL = 0.01  # of the mapping network, where a file does not say it
 MAX_MODULES = 2000

@@ -12,38 +12,15 @@ anything is allocated.
 import io
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from iplkit.errors import UserError
-from iplkit.stylegan2.pickled_arrays import Array, Dtype, Storage, as_bytes, storage_dtype, tensor_of
+from iplkit.stylegan2.pickled_arrays import Array, Dtype, Storage, storage_dtype
+from iplkit.stylegan2.pickled_names import CLASSES, KNOWN, ORDERED, REBUILDERS, TORCH_MAGIC, Name, Thing, plain
 
 MAX_BYTES = 4 << 30  # the largest published file has 0.4 GB
 MAX_OPCODES = 5_000_000
-TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # begins what torch.save wrote until version 1.5; the pickles hold such files inside
-
-
-@dataclass(frozen=True)
-class Name:
-    """A class or a function of the file, by its name only."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(eq=False)
-class Thing:
-    """What the file wants to make out of a class: the name, and what was to be put into it."""
-
-    kind: Name
-    items: dict = field(default_factory=dict)
-    state: Any = None
 
 
 def read_pickle(path: str | Path) -> Any:
@@ -91,8 +68,9 @@ class _Bounded:
 class _Machine:
     """The stack machine. One run is one pickle; a stream may hold several."""
 
-    def __init__(self, stream: _Bounded, nested: bool = False):
-        self.stream, self.nested = stream, nested
+    def __init__(self, stream: _Bounded, outer: "_Machine | None" = None):
+        self.stream, self.outer = stream, outer
+        self.left = MAX_BYTES  # of copies that it may make; one text can be named a million times
         self.stack: list = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -114,6 +92,27 @@ class _Machine:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError, UnicodeError) as error:
             raise UserError("it is cut short or damaged") from error
         raise UserError("it is cut short or damaged")
+
+    def spend(self, count: int) -> None:
+        """Count bytes that are copied."""
+        self.left -= count
+        if self.left < 0:
+            raise UserError("it asks for more memory than a generator needs")
+
+    def storage(self, content: Any) -> Storage:
+        """A file of torch inside: five pickles in a row, and then the numbers."""
+        if self.outer is not None or not isinstance(content, (bytes, bytearray)):
+            raise TypeError
+        self.spend(2 * len(content))
+        stream = _Bounded(io.BytesIO(content), len(content))
+        magic, version, system, found, keys = (_Machine(stream, self).run() for _ in range(5))
+        little = type(system) is dict and system.get("little_endian") is True
+        if magic != TORCH_MAGIC or version != 1001 or not little or type(found) is not Storage or keys != [found.key]:
+            raise TypeError
+        if int.from_bytes(stream.read(8), "little") != found.count or stream.left != found.count * found.dtype.itemsize:
+            raise ValueError
+        found.fill(stream.read(stream.left))
+        return found
 
     def above_mark(self) -> list:
         start = self.marks.pop()
@@ -137,19 +136,20 @@ class _Machine:
         self.stack.append(found)
 
     def call(self, target: Any, arguments: Any) -> None:
-        if type(target) is not Name or type(arguments) is not tuple or target not in _REBUILDERS:
+        if type(target) is not Name or type(arguments) is not tuple or target not in REBUILDERS:
             raise UserError("it calls something that no generator needs")
-        self.stack.append(_REBUILDERS[target](self, *arguments))
+        self.stack.append(REBUILDERS[target](self, *arguments))
 
     def make(self, kind: Any, arguments: Any) -> None:
-        if type(kind) is not Name or kind not in _CLASSES or arguments != ():
+        if type(kind) is not Name or kind not in CLASSES or arguments != ():
             raise UserError("it makes an object that no generator needs")
-        self.stack.append({} if kind == _ORDERED else Thing(kind))
+        self.stack.append({} if kind == ORDERED else Thing(kind))
 
     def build(self) -> None:
         (state,) = self.pop(1)
         target = self.stack[-1]
         if isinstance(target, (Array, Dtype)):
+            self.spend(len(state[-1]) if isinstance(target, Array) else 0)
             target.set(state)
         elif type(target) is Thing:
             target.state = state
@@ -157,7 +157,7 @@ class _Machine:
             raise UserError("it changes an object that no generator needs")
 
     def persistent(self, key: Any) -> None:
-        if not self.nested:
+        if self.outer is None:
             raise UserError("it points outside of itself")
         _, kind, name, _, count, *_ = key
         if type(key) is not tuple or type(name) is not str:
@@ -175,7 +175,7 @@ def _set_items(machine: _Machine, pairs: list) -> None:
     if type(target) is not dict or len(pairs) % 2:
         raise TypeError
     for key, value in zip(pairs[::2], pairs[1::2]):
-        target[_plain(key)] = value
+        target[plain(key)] = value
 
 
 def _extend(machine: _Machine, values: list) -> None:
@@ -185,15 +185,8 @@ def _extend(machine: _Machine, values: list) -> None:
     target.extend(values)
 
 
-def _plain(key: Any) -> Any:
-    """Keys are looked up by hash, and the hash of a deep tuple would recurse without end."""
-    if type(key) not in (str, int, bool, float, bytes, type(None), Name):
-        raise UserError("it has keys that no generator needs")
-    return key
-
-
 def _items(values: list) -> dict:
-    return {_plain(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
+    return {plain(key): value for key, value in zip(values[::2], values[1::2], strict=True)}
 
 
 def _push(machine: _Machine, value: Any) -> None:
@@ -248,82 +241,3 @@ _STEPS |= {
     "PERSID": lambda m, value: m.persistent(value),
     "BINPERSID": lambda m, _: m.persistent(*m.pop(1)),
 }  # fmt: skip
-
-
-def _encode(machine: _Machine, text: str, encoding: str) -> bytes:
-    """Old pickles write bytes as text of this one encoding."""
-    if type(text) is not str or encoding != "latin1":
-        raise TypeError
-    return as_bytes(text)
-
-
-def _scalar(machine: _Machine, dtype: Dtype, content: bytes) -> int | float | bool:
-    return np.frombuffer(as_bytes(content), dtype.numpy(), count=1)[0].item()
-
-
-def _from_buffer(machine: _Machine, content: bytes, dtype: Dtype, shape: tuple, order: str) -> Array:
-    array = Array()
-    array.set((1, shape, dtype, order == "F", content))
-    return array
-
-
-def _storage(machine: _Machine, content: bytes) -> Storage:
-    """A file of torch inside: five pickles in a row, and then the numbers."""
-    if machine.nested or not isinstance(content, (bytes, bytearray)):
-        raise TypeError
-    stream = _Bounded(io.BytesIO(content), len(content))
-    magic, version, system, found, keys = (_Machine(stream, nested=True).run() for _ in range(5))
-    little = type(system) is dict and system.get("little_endian") is True
-    if magic != TORCH_MAGIC or version != 1001 or not little or type(found) is not Storage or keys != [found.key]:
-        raise TypeError
-    if int.from_bytes(stream.read(8), "little") != found.count or stream.left != found.count * found.dtype.itemsize:
-        raise ValueError
-    found.fill(stream.read(stream.left))
-    return found
-
-
-def _tensor(machine: _Machine, storage: Storage, offset: int, size: tuple, stride: tuple, *_) -> Any:
-    return tensor_of(storage, offset, size, stride)
-
-
-def _set(machine: _Machine, items: list = ()) -> list:
-    return list(items)
-
-
-def _ordered(machine: _Machine, items: Any = ()) -> dict:
-    return {_plain(key): value for key, value in items}
-
-
-def _device(machine: _Machine, *words) -> str:
-    return "cpu"
-
-
-def _persistent(machine: _Machine, meta: Any) -> Thing:
-    """A module of torch: NVIDIA stores its state, its class name and its source; the source stays text."""
-    found = meta.items if type(meta) is Thing else meta
-    if type(found) is not dict or type(found["class_name"]) is not str:
-        raise TypeError
-    return Thing(Name("torch", found["class_name"]), state=found["state"])
-
-
-_ORDERED = Name("collections", "OrderedDict")
-_REBUILDERS: dict[Name, Callable] = {
-    Name("numpy.core.multiarray", "_reconstruct"): lambda m, *_: Array(),
-    Name("numpy.core.multiarray", "scalar"): _scalar,
-    Name("numpy.core.numeric", "_frombuffer"): _from_buffer,
-    Name("numpy", "dtype"): lambda m, code, *_: Dtype(code),
-    Name("_codecs", "encode"): _encode,
-    Name("builtins", "set"): _set,
-    Name("torch", "device"): _device,
-    Name("torch", "Size"): lambda m, sizes: tuple(sizes),
-    Name("torch.storage", "_load_from_bytes"): _storage,
-    Name("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    Name("torch._utils", "_rebuild_parameter"): lambda m, tensor, *_: tensor,
-    Name("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
-    _ORDERED: _ordered,
-}
-_CLASSES = {_ORDERED, Name("dnnlib.util", "EasyDict"), Name("dnnlib.tflib.network", "Network")}
-_STORAGES = ("Float", "Half", "Double", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
-KNOWN = frozenset(_REBUILDERS) | _CLASSES | {Name("numpy", "ndarray"), Name("torch.storage", "UntypedStorage")}
-KNOWN |= {Name("torch", f"{kind}Storage") for kind in _STORAGES}
-KNOWN |= {Name("torch", kind) for kind in ("float32", "float16", "float64", "int64", "bool")}
