@@ -8,7 +8,6 @@ from types import ModuleType
 
 import torch
 
-from iplkit.stylegan2.fir import fir_kernel
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
 from iplkit.stylegan2.nvidia import to_tensorflow_layout, to_torch_layout
 
