@@ -11,6 +11,8 @@ import click
 from iplkit.cli_edit import directions, edit
 from iplkit.cli_options import device_option, dry_run_option, profile_option, tier_option
 from iplkit.cli_photos import adapt_photo, invert
+from iplkit.cli_zoo import COMMANDS as zoo_files_commands
+from iplkit.cli_zoo import check_files
 from iplkit.errors import UserError, full_disk
 from iplkit.paths import PROFILES, TIERS
 
@@ -286,7 +288,11 @@ def models(names: tuple[str, ...], steps: int | None, threads: int, ship: bool, 
 
 @main.group()
 def zoo() -> None:
-    """The models: which there are, and how good they are."""
+    """The models: which there are, how good they are, and how to get the published ones."""
+
+
+for _command in zoo_files_commands:
+    zoo.add_command(_command)
 
 
 @zoo.command("list")
@@ -301,9 +307,11 @@ def zoo_list(profile: str) -> None:
     """
     from iplkit.zoo import adapted_names, table
 
-    for row in table(profile):
+    rows = table(profile)
+    wide = max(len(row["license"]) for row in rows)
+    for row in rows:
         size = "missing" if row["bytes"] is None else f"{row['bytes'] / 1e6:.1f} MB"
-        click.echo(f"{row['name']:<21} {size:>8}  {row['license']:<23} {row['purpose']}")
+        click.echo(f"{row['name']:<21} {size:>9}  {row['license']:<{wide}}  {row['purpose']}")
     if profile == "world":
         click.echo(f"adapted               {', '.join(adapted_names()) or 'none'}")
 
@@ -315,17 +323,25 @@ def zoo_list(profile: str) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("figures"), show_default=True, help="Folder for the table.")
 @device_option
 @click.option("-f", "--force", is_flag=True, help="Measure again what is stored.")
-def zoo_check(number: int, quick: bool, bars: tuple[str, ...], out: Path, device: str, force: bool) -> None:
+@profile_option
+@click.option("--accept", multiple=True, metavar="FILE", help="With --profile paper: take this changed file as it is; can be repeated.")
+def zoo_check(number: int, quick: bool, bars: tuple[str, ...], out: Path, device: str, force: bool, profile: str, accept: tuple[str, ...]) -> None:
     """Measure the world and its models against their bars, with judges that took no part in training.
 
-    Exit code 1 if a bar is not reached.
+    With --profile paper: are your published files the ones that they were, and the published ones?
+    Exit code 1 if a bar is not reached, or a file is wrong.
 
     \b
     Examples:
       iplkit zoo check                           all bars, the printed table
+      iplkit zoo check --profile paper           your published files
       iplkit zoo check --quick --out /tmp/check  minutes: does it run?
       iplkit zoo check --bar M4 --bar M5
     """
+    if profile == "paper":
+        if not check_files(accept):
+            sys.exit(1)
+        return
     from iplkit.zoo_check import run_check
 
     report = run_check(out, number, quick, bars or None, device=device, force=force)
@@ -354,23 +370,6 @@ def zoo_steer(domains: tuple[str, ...], out: Path, keep: Path | None, threads: i
     waiting = todo(out, domains or None, force)
     click.echo(f"{len(waiting)} domains to do: {', '.join(waiting) or 'none'}")
     steer(out, domains or None, force=force, threads=threads, keep=keep, scale=Scale(device=device))
-
-
-@zoo.command("get")
-@click.argument("name")
-@click.option("--from", "source", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Take this copy and download nothing.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to; default: the folder that IPLKIT_PAPER_WEIGHTS names.")
-def zoo_get(name: str, source: Path | None, folder: Path | None) -> None:
-    """Bring a file of the paper profile to where it is looked for, and check it.
-
-    \b
-    Examples:
-      iplkit zoo get judge                             download the Inception of FID
-      iplkit zoo get identity --from model_ir_se50.pth  a copy you have
-    """
-    from iplkit.zoo_get import get
-
-    click.echo(f"There: {get(name, source, folder)}")
 
 
 @main.command()

@@ -17,6 +17,8 @@ from torch import nn
 
 from iplkit.errors import UserError
 from iplkit.weights import atomic_path, file_kind, sha256
+from iplkit.zoo_files import check_same
+from iplkit.zoo_paper import MORE
 
 SHIPPED = Path(__file__).parent / "shipped"
 PAPER_FOLDER = "IPLKIT_PAPER_WEIGHTS"
@@ -118,6 +120,7 @@ PAPER = (
     Entry("restyle-psp", "restyle_psp_ffhq_encode.pt", _ENCODER, "MIT; trained on FFHQ", "ReStyle over pSp: some passes that look again"),
     Entry("restyle-e4e", "restyle_e4e_ffhq_encode.pt", _ENCODER, "MIT; trained on FFHQ", "ReStyle over e4e: some passes that look again"),
 )
+PAPER += tuple(Entry(*row) for row in MORE)
 PROFILES = {"world": WORLD, "paper": PAPER}
 
 
@@ -225,6 +228,27 @@ def load_paper_judge_clip(path: Path) -> nn.Module:
     return load_open_clip("ViT-L-14", path)
 
 
+def load_paper_clip_b16(path: Path) -> nn.Module:
+    """OpenAI's ViT-B/16 from a reader's file."""
+    from iplkit.clip.model import load_open_clip
+
+    return load_open_clip("ViT-B-16-quickgelu", path)
+
+
+def load_paper_clip_l14(path: Path) -> nn.Module:
+    """OpenAI's ViT-L/14 from a reader's file."""
+    from iplkit.clip.model import load_open_clip
+
+    return load_open_clip("ViT-L-14-quickgelu", path)
+
+
+def load_paper_clip_rn50(path: Path) -> nn.Module:
+    """OpenAI's ResNet-50 CLIP from a reader's file."""
+    from iplkit.clip.model import load_open_clip
+
+    return load_open_clip("RN50-quickgelu", path)
+
+
 def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Module:
     """The model called `name`, ready to use: evaluation mode, no gradients for its weights.
 
@@ -244,6 +268,8 @@ def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Mo
         raise UserError(f"the paper's {name} is a part of an extractor, not a model; see iplkit.extractors.catalog")
     if profile == "world":
         check_file(found.file, folder)
+    else:
+        check_same(path)
     module, function = found.loader.split(":")
     return attrgetter(function)(import_module(module))(path).eval().requires_grad_(False)
 

@@ -1,7 +1,7 @@
-"""Generators on disk: our safetensors, and the layout of rosinality's stylegan2-pytorch that most FFHQ files use.
+"""Generators on disk: our safetensors, the layout of rosinality's stylegan2-pytorch that most FFHQ files use, and NVIDIA's.
 
 Nothing here runs code from a file. Our files hold tensors only; a ``.pt`` is read by torch's reader for plain
-tensors, after its first bytes have shown what it is.
+tensors, after its first bytes have shown what it is; a ``.pkl`` by `nvidia_pickle`, which knows data and no calls.
 """
 
 import zipfile
@@ -13,6 +13,8 @@ from torch import Tensor
 from iplkit.errors import UserError
 from iplkit.stylegan2.differences import load_difference, save_difference
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
+from iplkit.stylegan2.nvidia import from_torch_layout, load_nvidia_pickle, to_torch_layout
+from iplkit.stylegan2.nvidia_layout import our_shapes
 from iplkit.weights import atomic_path, file_kind, read_weights, write_weights
 
 __all__ = [
@@ -22,11 +24,13 @@ __all__ = [
     "load_generator",
     "save_difference",
     "save_generator",
+    "save_nvidia",
     "save_rosinality",
     "to_rosinality",
 ]
 
 LR_MUL = 0.01  # of the mapping network; the layout does not store it
+NVIDIA_KIND = "generator, NVIDIA's names"
 LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how torch.save began until version 1.5
 
 
@@ -46,9 +50,9 @@ def save_generator(path: str | Path, generator: Generator, metadata: dict | None
 
 
 def load_generator(path: str | Path, sha256: str | None = None) -> Generator:
-    """Read a generator from our safetensors, or from a ``.pt`` in rosinality's layout; sizes come from the file.
+    """Read a generator from our safetensors, rosinality's ``.pt`` or NVIDIA's ``.pkl``; sizes come from the file.
 
-    A ``.pt`` without a mean latent gets one from 4096 draws with seed 0, so truncation means the same each time.
+    A file without a mean latent gets one from 4096 draws with seed 0, so truncation means the same each time.
 
     Args:
         path: the file.
@@ -60,14 +64,27 @@ def load_generator(path: str | Path, sha256: str | None = None) -> Generator:
     Raises:
         UserError: if the file is missing, damaged, a web page, or holds anything but a generator.
     """
-    if file_kind(path) != "safetensors":
+    kind = file_kind(path)
+    if kind == "pickle" and not _is_old_torch(path):
+        return load_nvidia_pickle(path)[0]
+    if kind != "safetensors":
         return from_rosinality(_read_torch(path))
     tensors, record = read_weights(path, sha256)
+    if record.get("kind") == NVIDIA_KIND:
+        return from_torch_layout(tensors, record["config"]["lr_mul"])
     if record.get("kind") != "generator":
         raise UserError(f"{path} needs to hold a generator; it holds {record.get('kind', 'weights of no stated kind')}")
     generator = Generator(GeneratorConfig(**record["config"]))
     _load_strictly(generator, tensors)
     return generator
+
+
+def save_nvidia(path: str | Path, generator: Generator, metadata: dict | None = None) -> None:
+    """Write safetensors under the names of NVIDIA's torch code, for its ``load_state_dict``; `load_generator` reads it too.
+
+    A ``.pkl`` of theirs holds their source code as well, and is not written.
+    """
+    write_weights(path, to_torch_layout(generator), _record(metadata, kind=NVIDIA_KIND, config=generator.config.asdict()))
 
 
 def save_rosinality(path: str | Path, generator: Generator) -> None:
@@ -111,6 +128,7 @@ def from_rosinality(checkpoint: dict) -> Generator:
     if not isinstance(theirs, dict) or "input.input" not in theirs:
         raise UserError("a rosinality checkpoint needs the key g_ema or input.input; it has neither")
     config = infer_config(theirs)
+    our_shapes(config)  # refuses sizes that no computer holds
     generator = Generator(config)
     ours = generator.state_dict()
     names = _key_map(ours, config)
@@ -213,19 +231,19 @@ def _record(metadata: dict | None, **ours) -> dict:
     return metadata | ours
 
 
+def _is_old_torch(path: str | Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(LEGACY_MAGIC)) == LEGACY_MAGIC
+
+
 def _read_torch(path: str | Path) -> dict:
     kind = file_kind(path)
-    with open(path, "rb") as file:
-        legacy = file.read(len(LEGACY_MAGIC)) == LEGACY_MAGIC
     if kind == "html":
         raise UserError(f"{path} needs to be a generator; it is a web page, so the download failed")
-    if kind == "zip":
-        is_torch = zipfile.is_zipfile(path) and any(n.endswith("/data.pkl") for n in zipfile.ZipFile(path).namelist())
-    else:
-        is_torch = legacy
-    if not is_torch:
-        what = "a pickle that torch did not write, which could run code" if kind == "pickle" else "something else or cut short"
-        raise UserError(f"{path} needs to be safetensors or a torch file; it is {what}")
+    names = zipfile.ZipFile(path).namelist() if kind == "zip" and zipfile.is_zipfile(path) else []
+    if not (any(name.endswith("/data.pkl") for name in names) or _is_old_torch(path)):
+        what = f"an archive with {names[0][:80]} inside, so unpack it first" if names else "something else or cut short"
+        raise UserError(f"{path} needs to be safetensors, a torch file or a pickle of NVIDIA; it is {what}")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

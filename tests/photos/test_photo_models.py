@@ -15,6 +15,7 @@ from iplkit.photos import models as photo_models
 from iplkit.photos.invert import Search, invert_photos
 from iplkit.photos.models import load_models
 from iplkit.stylegan2.checkpoints import save_rosinality
+from iplkit.zoo_files import write_down
 
 
 @pytest.fixture
@@ -49,6 +50,7 @@ def test_the_readers_generator_is_taken_where_there_is_one(paper):
     assert load_models("paper", paper / "restyle_e4e_ffhq_encode.pt").about["encoder"]["generator"] == "given"
     assert load_models("paper").encoder is None
     save_rosinality(paper / "stylegan2-ffhq-config-f.pt", small_decoder(32))
+    write_down(paper / "stylegan2-ffhq-config-f.pt")  # another file, on purpose
     with pytest.raises(UserError, match="64 px .* this one draws 32 px"):
         load_models("paper", "restyle-e4e")
 
