@@ -165,10 +165,13 @@ def regenerate(
       iplkit regenerate --tier full --workflow-profile profiles/slurm    on a cluster
     """
     from iplkit import regenerate as workflow
-    from iplkit.jobs import jobs, select
+    from iplkit.jobs import jobs, left_out, select
 
     table = jobs(tier, profile)
     select(table, names)  # refuses an unknown name before anything runs
+    if profile == "paper":
+        for name, why in left_out().items():
+            click.echo(f"Left out: {name} {why}.")
     if dry_run:
         reasons = workflow.plan(table, names, tier, profile, force)
         for job in table:
@@ -351,6 +354,29 @@ def zoo_steer(domains: tuple[str, ...], out: Path, keep: Path | None, threads: i
     waiting = todo(out, domains or None, force)
     click.echo(f"{len(waiting)} domains to do: {', '.join(waiting) or 'none'}")
     steer(out, domains or None, force=force, threads=threads, keep=keep, scale=Scale(device=device))
+
+
+@zoo.command("synthetic")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--size", type=int, default=1024, show_default=True, help="Side of the generator's pictures: 16, 32, ... 1024.")
+@click.option("--width", type=click.IntRange(min=4), default=512, show_default=True, help="Most feature maps of the generator; 32 makes it fast.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def zoo_synthetic(folder: Path, names: tuple[str, ...], size: int, width: int, seed: int) -> None:
+    """Write files of the paper profile with RANDOM weights: true names and layouts, nothing learned.
+
+    They show that everything runs, and how long real sizes take. Pictures and numbers made with them mean nothing.
+
+    \b
+    Examples:
+      iplkit zoo synthetic /tmp/random --size 64 --width 32    small and fast
+      iplkit zoo synthetic /tmp/random                         true sizes, 1.9 GB
+      IPLKIT_PAPER_WEIGHTS=/tmp/random iplkit regenerate --profile paper --tier smoke
+    """
+    from iplkit.synthetic import USUAL, make
+
+    for path in make(folder, names or USUAL, size, seed, width, lambda name: click.echo(f"{name} ...")):
+        click.echo(f"{path}  {path.stat().st_size / 1e6:.0f} MB, random weights")
 
 
 @zoo.command("get")

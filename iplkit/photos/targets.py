@@ -8,7 +8,7 @@ from torch import nn
 
 from iplkit import paths, zoo
 from iplkit.adapt.products import load_product
-from iplkit.errors import UserError
+from iplkit.errors import NotHere, UserError
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ def targets_of(words: Sequence[str], profile: str = "world", method: str | None 
     """Find each word's generators; nothing is loaded.
 
     Args:
-        words: domains ("disney"), shipped names ("ipl-disney"), or files of `iplkit adapt`. Empty: all that are shipped.
+        words: domains ("disney"), shipped names ("ipl-disney"), or files of `iplkit adapt`. Empty: all that are shipped, or made.
         profile: "world" has shipped ones; "paper" has those that the reader made.
         method: only of this method.
 
@@ -35,11 +35,11 @@ def targets_of(words: Sequence[str], profile: str = "world", method: str | None 
     """
     shipped = zoo.adapted_names() if profile == "world" else []
     found = {}
-    for word in words or shipped:
+    for word in words or shipped or map(str, sorted(_folder(profile).glob("*.safetensors"))):
         for target in _of_word(word, profile, method, shipped):
             found.setdefault(target.name, target)
     if not found:
-        raise UserError(f"adapting a photo needs an adapted generator; none is here: make one with iplkit adapt --target sketch --profile {profile}")
+        raise NotHere(f"adapting a photo needs an adapted generator; none is here: make one with iplkit adapt --target sketch --profile {profile}")
     return list(found.values())
 
 
