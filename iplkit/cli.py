@@ -422,14 +422,18 @@ def evaluate(a: Path, b: Path, metrics: tuple[str, ...], number: int | None, rou
       iplkit evaluate renders/ukiyo-e samples/ukiyo-e --out results.csv
       iplkit evaluate generator nada-sketch -n 500 --source photo --target sketch
       iplkit evaluate photos adapted --metric scs --metric id
+      torchrun --nproc-per-node 2 -m iplkit.cli evaluate generator nada-sketch    two processes share the images
     """
+    from iplkit import processes
     from iplkit.evaluate import Options
     from iplkit.evaluate import evaluate as compare
     from iplkit.extractors.cache import cache_folder
 
     cache = None if no_cache else cache_folder()
     options |= {"metrics": metrics, "n": number, "rounds": rounds, "cache": cache, "progress": sys.stderr.isatty()}
-    for line in compare(a, b, Options(**options), out).lines():
+    with processes.team() as team:
+        report = compare(a, b, Options(**options), out, team)
+    for line in report.lines() if report is not None else ():
         click.echo(line)
 
 
