@@ -25,6 +25,8 @@ from iplkit.sweep.cells import manifest_path
 from iplkit.sweep.plans import plan as plan_cells
 from iplkit.sweep.plans import plans_at
 
+PARTS = 13  # of a plan at the full tier: one for each domain
+
 
 @dataclass(frozen=True)
 class Job:
@@ -99,7 +101,9 @@ def jobs(tier: str = "laptop", profile: str = "world") -> list[Job]:
     wanted = dict.fromkeys(pair for source in sources for pair in source.adapted)
     table = [_adapt_job(method, target, tier, profile, run) for method, target in wanted]
     plans = dict.fromkeys(name for source in sources for name in source.cells) if profile == "world" else ()
-    table += [_cells_job(name, wanted, tier, run) for name in plans]
+    for name in plans:
+        parts = [_part_job(name, k, wanted, tier, run) for k in range(PARTS)] if tier == "full" else []
+        table += [*parts, _cells_job(name, wanted, tier, run, tuple(part.outputs[0] for part in parts))]
     lists, pages = [_relative(manifest_path(name, tier)) for name in plans], _pages()
     table += [_notebook_job(source, set(writers), lists, pages, tier, profile, run) for source in sources]
     return [*table, _book_job(table, tier, profile, run)] if profile == "world" else table
@@ -147,14 +151,26 @@ def product_files(method: str, target: str) -> tuple[str, str]:
     return weights, f"{weights.removesuffix('.safetensors')}.json"
 
 
-def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> Job:
-    """Cells of a plan; they wait for the generators among them that notebooks need anyway."""
-    wanted = {paths.adapted_name(cell.method, cell.target, seed=cell.seed) for cell in plan_cells(plans_at(name, tier)) if not cell.variant}
-    products = tuple(f"{run}/adapted/{file}" for file in (paths.adapted_name(*pair) for pair in adapted) if file in wanted)
+def _part_job(name: str, k: int, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> Job:
+    """Some domains of a plan: at the full tier a plan is days of work, which machines can share."""
+    manifest = manifest_path(f"{name} part {k}", tier)
+    command = ("-m", "iplkit.sweep.job", name, "--tier", tier, "--part", f"{k}/{PARTS}")
+    return Job(manifest.stem, "cells", _cells_inputs(name, adapted, tier, run), (_relative(manifest),), f"{run}/logs/{manifest.stem}.txt", command)
+
+
+def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str, parts: tuple[str, ...] = ()) -> Job:
+    """Cells of a plan, after its parts if there are any."""
     manifest = manifest_path(name, tier)
     command = ("-m", "iplkit.sweep.job", name, "--tier", tier)
-    inputs = _modules("iplkit.sweep.job") + _weights("world") + products
+    inputs = _cells_inputs(name, adapted, tier, run) + parts
     return Job(manifest.stem, "cells", inputs, (_relative(manifest),), f"{run}/logs/{manifest.stem}.txt", command)
+
+
+def _cells_inputs(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> tuple[str, ...]:
+    """What cells are made of; they wait for the generators among them that notebooks need anyway."""
+    wanted = {paths.adapted_name(cell.method, cell.target, seed=cell.seed) for cell in plan_cells(plans_at(name, tier)) if not cell.variant}
+    products = tuple(f"{run}/adapted/{file}" for file in (paths.adapted_name(*pair) for pair in adapted) if file in wanted)
+    return _modules("iplkit.sweep.job") + _weights("world") + products
 
 
 def _notebook_job(

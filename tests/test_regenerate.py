@@ -81,7 +81,10 @@ def test_cells_of_the_thesis_table_are_a_step_that_waits_for_its_generators(book
 def test_at_the_full_tier_the_step_fills_the_printed_cells(book):
     book(b=small_book.notebook('read_cells(cells_path("laptop", TIER))'))
     table = jobs("full")
-    assert job(table, "cells-laptop").command[-3:] == ("laptop", "--tier", "full")
+    whole, last = job(table, "cells-laptop"), job(table, "cells-laptop-part-12")
+    assert whole.command[-3:] == ("laptop", "--tier", "full") and last.command[-2:] == ("--part", "12/13")
+    assert {f"_build/run/world-full/cells-laptop-part-{k}.json" for k in range(13)} <= set(whole.inputs), "machines share the domains"
+    assert last.outputs[0] not in job(table, "b").inputs and not [j for j in jobs("laptop") if "part" in j.name]
 
 
 def test_with_the_papers_models_a_notebook_alone_is_a_step_and_its_figures_are_not_promised(book):
