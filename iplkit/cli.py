@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 something that was checked is wrong; 2 something given does not fit, one sentence says what.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class OneSentence(click.Group):
 
 
 def _stop(sentence: str, code: int = 2) -> None:
-    click.echo(f"Error: {' '.join(sentence.split())}", err=True)
+    if os.environ.get("RANK", "0") == "0":  # of several processes that torch's launcher started, the first one speaks
+        click.echo(f"Error: {' '.join(sentence.split())}", err=True)
     sys.exit(code)
 
 
@@ -166,6 +168,9 @@ def regenerate(
     """
     from iplkit import regenerate as workflow
     from iplkit.jobs import jobs, left_out, select
+
+    if keep and profile == "paper":
+        raise UserError("--keep prints the world's figures into figures/; those of profile paper stay in _build/run")
 
     table = jobs(tier, profile)
     select(table, names)  # refuses an unknown name before anything runs

@@ -186,9 +186,10 @@ def _read(node: ast.stmt) -> Statement:
     for inner in _scopes(table):
         reads |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global() and symbol.is_referenced()}
     loops = {name.id for loop in ast.walk(pruned) if isinstance(loop, ast.For) for name in ast.walk(loop.target) if isinstance(name, ast.Name)}
-    reads -= loops if isinstance(node, ast.For) else set()
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         reads.discard(node.name)
+    else:
+        reads -= loops
     called = {_name(call.func) for call in ast.walk(pruned) if isinstance(call, ast.Call)}
     return Statement(node, reads, makes, called & DRAWS)
 

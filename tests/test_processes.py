@@ -77,6 +77,14 @@ def test_a_process_that_refuses_stops_all_with_its_sentence(tmp_path):
     assert started(work, tmp_path) == ["refused: process 1 of 2 stopped: no such picture"] * 2
 
 
+def test_a_failure_of_the_first_after_the_others_are_ready_is_told_too(tmp_path):
+    def work(mates):
+        if mates.gather(mates.rank):
+            raise UserError("the scores do not fit")
+
+    assert started(work, tmp_path) == ["refused: process 0 of 2 stopped: the scores do not fit"] * 2
+
+
 def test_a_process_that_dies_leaves_nobody_waiting(tmp_path):
     first, second = started(lambda mates: os._exit(9) if mates.rank == 1 else mates.gather(1), tmp_path)
     assert second is None and first.startswith("refused: 2 processes need all of them to answer; one died, or was silent")
