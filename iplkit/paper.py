@@ -46,7 +46,7 @@ def _leave_out(pictures: bool) -> None:
     if (shell := get_ipython()) is None:
         return
     shell.ast_transformers[:] = [t for t in shell.ast_transformers if not isinstance(t, PaperCells)]
-    cells = PaperCells(pictures)
+    cells = PaperCells(pictures, shell.user_ns)
     cells.learn_imports(shell.user_ns)
     shell.ast_transformers.append(cells)
     shell.user_ns[HOOK] = cells

@@ -26,22 +26,19 @@ ONLY_WORLD = {
 SHIPPED = {"adapted", "adapted_names"}  # of `iplkit.zoo`: generators adapted from the world's
 SAVES = {"save_figure", "save_table"}
 DRAWS = SAVES | {"new_figure", "image_grid"}
+FILL = {"append", "extend", "update", "setdefault", "add"}
 HOOK = "_paper_cells"
 
 
 @dataclass
 class Statement:
-    """One statement of a cell: the names that it reads and makes, and the drawing functions it calls."""
+    """One statement of a cell: the names that it reads and makes, and the drawing functions that it calls."""
 
     node: ast.stmt
     reads: set[str]
     makes: set[str]
     calls: set[str]
-
-    @property
-    def adds(self) -> bool:
-        """It changes a value that stays there without it (`x += ...`)."""
-        return isinstance(self.node, ast.AugAssign)
+    fills: set[str]  # names whose value it changes: x += ..., x[k] = ..., x.append(...)
 
 
 @dataclass
@@ -50,9 +47,12 @@ class PaperCells:
 
     Args:
         pictures: the notebook's renders are pictures like others, and are not left out.
+        names: the notebook's variables.
     """
 
     pictures: bool = False
+    names: dict = field(default_factory=dict)  # of the notebook
+    partial: dict[str, str] = field(default_factory=dict)  # name -> why a part of it is not there
     missing: dict[str, str] = field(default_factory=dict)  # name -> why it is not there
     left_out: int = 0  # statements, in all cells so far
 
@@ -112,13 +112,11 @@ class PaperCells:
             shown = ast.parse(f"{HOOK}.value({number}, lambda: 0)").body[0]
             shown.value.args[1].body = node.value
             return ast.copy_location(shown, node)
-        asked = ast.parse(f"if {HOOK}.may({number}):\n    try:\n        pass\n    except {HOOK}.NotHere as {HOOK}_why:\n        {HOOK}.skip({number}, str({HOOK}_why))").body[0]
+        asked = ast.parse(f"if {HOOK}.may({number}):\n    try:\n        pass\n    except Exception as {HOOK}_why:\n        {HOOK}.stopped({number}, {HOOK}_why)").body[0]
         asked.body[0].body = [node]
         return ast.copy_location(asked, node)
 
     # While a cell runs
-
-    NotHere = NotHere
 
     def may(self, number: int) -> bool:
         """Whether a statement can run; if not, its names are missing from now on."""
@@ -130,8 +128,12 @@ class PaperCells:
         if self.broken and statement.calls & DRAWS:
             self.skip(number, "")
             return False
-        for name in statement.makes:
+        parts = [name for name in sorted(statement.reads) if name in self.partial]
+        for name in statement.makes - statement.fills:
             self.missing.pop(name, None)
+            self.partial.pop(name, None)
+            if parts:
+                self.partial[name] = self.partial.get(parts[0], "a part of it was left out")
         return True
 
     def value(self, number: int, compute):
@@ -140,18 +142,30 @@ class PaperCells:
             return None
         try:
             return compute()
-        except NotHere as why:
-            return self.skip(number, str(why))
+        except Exception as why:
+            return self.stopped(number, why)
+
+    def stopped(self, number: int, why: Exception) -> None:
+        """A statement raised something: leave it out if that is because of what is not here; else it stays an error."""
+        parts = [name for name in sorted(self.statements[number].reads) if name in self.partial]
+        if not isinstance(why, NotHere) and not parts:
+            raise why
+        self.skip(number, str(why) if isinstance(why, NotHere) else self.partial[parts[0]])
 
     def skip(self, number: int, why: str) -> None:
         """Note that a statement was left out; one sentence a cell and reason."""
         statement = self.statements[number]
         self.left_out += 1
         self.broken = True
-        if not statement.adds:
-            self.missing |= dict.fromkeys(statement.makes, why or "its figure is left out")
+        why_later = why or "its figure is left out"
+        self.missing |= dict.fromkeys(statement.makes - statement.fills, why_later)
+        for name in statement.fills:  # what it would have filled: nothing is in it, or a part
+            value = self.names.get(name)
+            empty = hasattr(value, "__len__") and len(value) == 0
+            (self.missing if empty else self.partial).setdefault(name, why_later)
         drawn = "this figure" if any("save_figure" in s.calls for s in self.statements) else "this table"
-        what = drawn if any(s.calls & SAVES for s in self.statements) else ", ".join(sorted(statement.makes)) or "this step"
+        made = statement.makes | statement.fills
+        what = drawn if any(s.calls & SAVES for s in self.statements) else ", ".join(sorted(made)) or "this step"
         if why and not self.said:
             self.said.add(why)
             print(f"Left out with these models: {what}; {why}.")
@@ -191,7 +205,24 @@ def _read(node: ast.stmt) -> Statement:
     else:
         reads -= loops
     called = {_name(call.func) for call in ast.walk(pruned) if isinstance(call, ast.Call)}
-    return Statement(node, reads, makes, called & DRAWS)
+    return Statement(node, reads, makes, called & DRAWS, set(_filled(node)))
+
+
+def _filled(node: ast.stmt) -> Iterable[str]:
+    """Names whose values a statement changes in place."""
+    for part in ast.walk(node) if not isinstance(node, ast.FunctionDef | ast.ClassDef) else ():
+        if isinstance(part, ast.AugAssign):
+            target = part.target
+        elif isinstance(part, ast.Subscript | ast.Attribute) and isinstance(part.ctx, ast.Store):
+            target = part
+        elif isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in FILL:
+            target = part.func.value
+        else:
+            continue
+        while isinstance(target, ast.Subscript | ast.Attribute):
+            target = target.value
+        if isinstance(target, ast.Name):
+            yield target.id
 
 
 def _scopes(table: symtable.SymbolTable) -> Iterable[symtable.SymbolTable]:

@@ -168,7 +168,7 @@ def path_of(name: str, profile: str = "world", folder: Path | None = None) -> Pa
     if profile == "world":
         return SHIPPED / file
     if not os.environ.get(PAPER_FOLDER):
-        raise UserError(f"the paper's {name} needs the file {file} in the folder that {PAPER_FOLDER} names; {PAPER_FOLDER} is not set")
+        raise NotHere(f"the paper's {name} needs the file {file} in the folder that {PAPER_FOLDER} names; {PAPER_FOLDER} is not set")
     return Path(os.environ[PAPER_FOLDER]) / file
 
 

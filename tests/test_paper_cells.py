@@ -15,6 +15,7 @@ class Notebook:
     def __init__(self, pictures=False):
         self.cells, self.saved = PaperCells(pictures), []
         self.names = {HOOK: self.cells, "PROFILE": "paper", "NotHere": NotHere, "save_figure": self.saved.append, "new_figure": lambda: "fig"}
+        self.cells.names = self.names
 
     def run(self, source):
         """Run a cell; returns the value of its last line."""
@@ -72,6 +73,14 @@ def test_what_says_that_it_is_not_here_is_left_out_when_it_runs(notebook, capsys
 def test_generators_adapted_from_the_worlds_are_left_out_and_what_was_there_stays(notebook):
     notebook.run("adapted = {'sketch': 1}\nadapted |= {'disney': zoo.adapted('nada-disney')}\nn = len(adapted)")
     assert notebook.names["n"] == 1
+
+
+def test_what_a_left_out_loop_would_have_filled_is_missing_or_partial(notebook, capsys):
+    notebook.run("from iplkit.world.render import render\nnone, some = {}, {'a': 1}\nfor k in 'bc':\n    none[k] = some[k] = render(k)")
+    notebook.run("n = len(none)\nm = len(some)\nb = some['b']\nc = b + 1")
+    assert notebook.names["m"] == 1 and not {"n", "b", "c"} & notebook.names.keys()
+    with pytest.raises(KeyError):
+        notebook.run("other = {}\nother['b']")
 
 
 def test_what_stands_under_the_worlds_profile_asks_for_nothing(notebook):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from iplkit.errors import NotHere
 from iplkit.extractors.arcface import ArcFace
 from iplkit.extractors.inception import Inception, resize_tf1
-from iplkit.images import to_uint8
+from iplkit.images import resize, to_uint8
 
 STEP = 16  # pictures of 299 px at once
 
@@ -85,7 +85,7 @@ class PaperIdentity(nn.Module):
         return cls(ArcFace.from_file(path))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embeddings; rounded to 8 bits first, as every extractor wants it. Small pictures are refused: it would see few pixels."""
-        if min(images.shape[-2:]) < ArcFace.smallest:
-            raise NotHere(f"ArcFace needs pictures of at least {ArcFace.smallest} pixels; these have {min(images.shape[-2:])}")
+        """Embeddings; rounded to 8 bits first, as every extractor wants it. Smaller pictures are enlarged, and tell it less."""
+        if (side := min(images.shape[-2:])) < ArcFace.smallest:
+            images = resize(images, tuple(edge * ArcFace.smallest // side for edge in images.shape[-2:]))
         return self.extractor(to_uint8(images))["embedding"]
