@@ -427,7 +427,7 @@ def evaluate(a: Path, b: Path, metrics: tuple[str, ...], number: int | None, rou
       iplkit evaluate renders/ukiyo-e samples/ukiyo-e --out results.csv
       iplkit evaluate generator nada-sketch -n 500 --source photo --target sketch
       iplkit evaluate photos adapted --metric scs --metric id
-      torchrun --nproc-per-node 2 -m iplkit.cli evaluate generator nada-sketch    two processes share the images
+      torchrun --nproc-per-node 2 -m iplkit.cli evaluate generator nada-disney    two processes share the images
     """
     from iplkit import processes
     from iplkit.evaluate import Options

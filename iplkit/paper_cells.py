@@ -24,6 +24,7 @@ ONLY_WORLD = {
     "iplkit.train.people": {"Reading"},
 }
 SHIPPED = {"adapted", "adapted_names"}  # of `iplkit.zoo`: generators adapted from the world's
+ADAPTED_BEFORE = "only the world has generators that were adapted before"
 SAVES = {"save_figure", "save_table"}
 DRAWS = SAVES | {"new_figure", "image_grid"}
 FILL = {"append", "extend", "update", "setdefault", "add"}
@@ -59,17 +60,18 @@ class PaperCells:
     def __post_init__(self):
         self.only = ONLY_WORLD if self.pictures else ONLY_WORLD | TRUE_PICTURES
         self.statements: list[Statement] = []
-        self.broken, self.said = False, set()
+        self.broken, self.said, self.because = False, set(), ""
 
     # Before a cell runs
 
     def visit(self, module: ast.Module) -> ast.Module:
         """The cell with a question before each statement: may it run?"""
-        self.statements, self.broken, self.said = [_read(node) for node in module.body], False, set()
+        self.statements, self.broken, self.said, self.because = [_read(node) for node in module.body], False, set(), ""
         for statement in self.statements:
             self._learn(statement.node)
         draws = any(statement.calls & SAVES for statement in self.statements)
-        self.broken = draws and self._will_break()
+        self.because = self._will_break() if draws else ""
+        self.broken = bool(self.because)
         body = [self._asking(number, node, number == len(module.body) - 1) for number, node in enumerate(module.body)]
         return ast.fix_missing_locations(ast.Module(body, module.type_ignores))
 
@@ -93,16 +95,18 @@ class PaperCells:
                 else:
                     self.missing.pop(name, None)
 
-    def _will_break(self) -> bool:
-        """Whether a statement of this cell is known to be left out; its drawing is then left out, too."""
+    def _will_break(self) -> str:
+        """Why a statement of this cell will be left out, and with it the drawing; empty if none will."""
         gone = set(self.missing)
         for statement in self.statements:
             if isinstance(statement.node, ast.Assert | ast.ImportFrom):
                 continue
-            if statement.reads & gone or _shipped(statement.node):
-                return True
+            if lost := sorted(statement.reads & gone):
+                return self.missing[lost[0]]
+            if _shipped(statement.node):
+                return ADAPTED_BEFORE
             gone -= statement.makes
-        return False
+        return ""
 
     def _asking(self, number: int, node: ast.stmt, last: bool) -> ast.stmt:
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -123,7 +127,7 @@ class PaperCells:
         statement = self.statements[number]
         gone = [name for name in sorted(statement.reads) if name in self.missing]
         if gone or _shipped(statement.node):
-            self.skip(number, self.missing[gone[0]] if gone else "only the world has generators that were adapted before")
+            self.skip(number, self.missing[gone[0]] if gone else ADAPTED_BEFORE)
             return False
         if self.broken and statement.calls & DRAWS:
             self.skip(number, "")
@@ -157,14 +161,14 @@ class PaperCells:
         statement = self.statements[number]
         self.left_out += 1
         self.broken = True
-        why_later = why or "its figure is left out"
+        self.because = why_later = why or self.because
         self.missing |= dict.fromkeys(statement.makes - statement.fills, why_later)
         for name in statement.fills:  # what it would have filled: nothing is in it, or a part
             value = self.names.get(name)
             empty = hasattr(value, "__len__") and len(value) == 0
             (self.missing if empty else self.partial).setdefault(name, why_later)
         drawn = "this figure" if any("save_figure" in s.calls for s in self.statements) else "this table"
-        made = statement.makes | statement.fills
+        made = statement.fills if isinstance(statement.node, ast.For) else statement.makes | statement.fills
         what = drawn if any(s.calls & SAVES for s in self.statements) else ", ".join(sorted(made)) or "this step"
         if why and not self.said:
             self.said.add(why)
