@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 something that was checked is wrong; 2 something given does not fit, one sentence says what.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -36,7 +37,8 @@ class OneSentence(click.Group):
 
 
 def _stop(sentence: str, code: int = 2) -> None:
-    click.echo(f"Error: {' '.join(sentence.split())}", err=True)
+    if os.environ.get("RANK", "0") == "0":  # of several processes that torch's launcher started, the first one speaks
+        click.echo(f"Error: {' '.join(sentence.split())}", err=True)
     sys.exit(code)
 
 
@@ -170,10 +172,16 @@ def regenerate(
       iplkit regenerate --tier full --workflow-profile profiles/slurm    on a cluster
     """
     from iplkit import regenerate as workflow
-    from iplkit.jobs import jobs, select
+    from iplkit.jobs import jobs, left_out, select
+
+    if keep and profile == "paper":
+        raise UserError("--keep prints the world's figures into figures/; those of profile paper stay in _build/run")
 
     table = jobs(tier, profile)
     select(table, names)  # refuses an unknown name before anything runs
+    if profile == "paper":
+        for name, why in left_out().items():
+            click.echo(f"Left out: {name} {why}.")
     if dry_run:
         reasons = workflow.plan(table, names, tier, profile, force)
         for job in table:
@@ -372,6 +380,29 @@ def zoo_steer(domains: tuple[str, ...], out: Path, keep: Path | None, threads: i
     steer(out, domains or None, force=force, threads=threads, keep=keep, scale=Scale(device=device))
 
 
+@zoo.command("synthetic")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--size", type=int, default=1024, show_default=True, help="Side of the generator's pictures: 16, 32, ... 1024.")
+@click.option("--width", type=click.IntRange(min=4), default=512, show_default=True, help="Most feature maps of the generator; 32 makes it fast.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def zoo_synthetic(folder: Path, names: tuple[str, ...], size: int, width: int, seed: int) -> None:
+    """Write files of the paper profile with RANDOM weights: true names and layouts, nothing learned.
+
+    They show that everything runs, and how long real sizes take. Pictures and numbers made with them mean nothing.
+
+    \b
+    Examples:
+      iplkit zoo synthetic /tmp/random --size 64 --width 32    small and fast
+      iplkit zoo synthetic /tmp/random                         true sizes, 1.9 GB
+      IPLKIT_PAPER_WEIGHTS=/tmp/random iplkit regenerate --profile paper --tier smoke
+    """
+    from iplkit.synthetic import USUAL, make
+
+    for path in make(folder, names or USUAL, size, seed, width, lambda name: click.echo(f"{name} ...")):
+        click.echo(f"{path}  {path.stat().st_size / 1e6:.0f} MB, random weights")
+
+
 @main.command()
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
@@ -398,14 +429,18 @@ def evaluate(a: Path, b: Path, metrics: tuple[str, ...], number: int | None, rou
       iplkit evaluate renders/ukiyo-e samples/ukiyo-e --out results.csv
       iplkit evaluate generator nada-sketch -n 500 --source photo --target sketch
       iplkit evaluate photos adapted --metric scs --metric id
+      torchrun --nproc-per-node 2 -m iplkit.cli evaluate generator nada-disney    two processes share the images
     """
+    from iplkit import processes
     from iplkit.evaluate import Options
     from iplkit.evaluate import evaluate as compare
     from iplkit.extractors.cache import cache_folder
 
     cache = None if no_cache else cache_folder()
     options |= {"metrics": metrics, "n": number, "rounds": rounds, "cache": cache, "progress": sys.stderr.isatty()}
-    for line in compare(a, b, Options(**options), out).lines():
+    with processes.team() as team:
+        report = compare(a, b, Options(**options), out, team)
+    for line in report.lines() if report is not None else ():
         click.echo(line)
 
 

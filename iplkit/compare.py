@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from iplkit.errors import UserError
+from iplkit.errors import NotHere, UserError
 from iplkit.metrics.frechet import fid
 from iplkit.metrics.inception_score import inception_score
 
@@ -68,7 +68,12 @@ def set_numbers(real: dict[str, Tensor], fake: dict[str, Tensor], domain: int) -
     Returns:
         "FID" to the true renders, "IS" over the kinds of people (one split), "called": share given to the domain,
         "none": share given to no domain.
+
+    Raises:
+        NotHere: features of a judge that knows no domains.
     """
+    if "domain_probs" not in fake:
+        raise NotHere("only the world's judge tells its domains apart")
     few = min(len(real["pool"]), len(fake["pool"])) <= real["pool"].shape[1]
     classes = fake["domain_probs"].argmax(dim=1)
     return {

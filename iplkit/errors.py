@@ -13,6 +13,10 @@ class UserError(ValueError):
     """
 
 
+class NotHere(UserError):
+    """What was asked for belongs to another profile, or its file is not there; a notebook can leave it out and go on."""
+
+
 def full_disk(error: OSError) -> str:
     """The sentence about a full disk, or an empty one if the error is another."""
     return full_disk_sentence(error.filename) if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""

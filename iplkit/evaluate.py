@@ -15,14 +15,15 @@ from tqdm import tqdm
 
 from iplkit.errors import UserError
 from iplkit.evaluate_report import Report, check_out
-from iplkit.evaluate_sets import Samples, Set, Stored, check_alike, keys_hash, open_set, why_unpaired
+from iplkit.evaluate_sets import Folder, Samples, Set, Stored, check_alike, keys_hash, open_set, why_unpaired
 from iplkit.evaluate_table import FROM_IMAGES, METRICS, REFERENCES, ROLES, Inputs, Metric
 from iplkit.extractors.base import Extractor
 from iplkit.extractors.catalog import WORLD, MissingWeights, load_extractor
-from iplkit.features import blocks, extract_many
+from iplkit.features import BLOCK, blocks, extract_many
 from iplkit.metrics.bootstrap import bootstrap
 from iplkit.metrics.score import Score
 from iplkit.paths import PROFILES
+from iplkit.processes import ALONE, Team
 from iplkit.zoo import nearest
 
 KEPT = 1000  # images of each side that are kept for metrics which work on images, as the papers do
@@ -71,7 +72,7 @@ class Options:
             raise UserError("captions come in twos; give both the source's and the target's")
 
 
-def evaluate(a: str | Path, b: str | Path, options: Options = Options(), out: Path | None = None) -> Report:
+def evaluate(a: str | Path, b: str | Path, options: Options = Options(), out: Path | None = None, team: Team = ALONE) -> Report | None:
     """Compare B with A.
 
     Args:
@@ -79,17 +80,19 @@ def evaluate(a: str | Path, b: str | Path, options: Options = Options(), out: Pa
         b: what is judged.
         options: see `Options`.
         out: a file for the result, ``.csv`` or ``.json``; None writes none.
+        team: processes that share the images; see `iplkit.processes`.
 
     Returns:
-        `Report`: the scores, and why others were skipped.
+        `Report`: the scores, and why others were skipped. None in all processes but the first.
 
     Raises:
         UserError: sets that do not fit together; a metric asked for by name that cannot be computed; nothing that can.
     """
     check_out(out)
+    options = replace(options, device=team.device(options.device), progress=options.progress and team.first)
     sets = open_set(a, options.n, options.seed, options.device), open_set(b, options.n, options.seed, options.device)
-    report = compare(*_same_number(*sets, options), options)
-    if out is not None:
+    report = compare(*_same_number(*sets, options), options, team)
+    if out is not None and report is not None:
         report.write(out)
     return report
 
@@ -103,7 +106,7 @@ def _same_number(a: Set, b: Set, options: Options) -> tuple[Set, Set]:
     return a, b
 
 
-def compare(a: Set, b: Set, options: Options = Options()) -> Report:
+def compare(a: Set, b: Set, options: Options = Options(), team: Team = ALONE) -> Report | None:
     """Compare two opened sets; see `evaluate`."""
     check_alike(a, b)
     if isinstance(a, Samples) and isinstance(b, Samples):
@@ -115,7 +118,9 @@ def compare(a: Set, b: Set, options: Options = Options()) -> Report:
     chosen = _keep(chosen, lambda m: _why_no_extractor(m, a, b, options, loaded), options, skipped)
     if not chosen:
         raise UserError(f"no metric can be computed of {a.label} and {b.label}; {_first(skipped)}")
-    inputs = _inputs(a, b, chosen, loaded, options)
+    inputs = _inputs(a, b, chosen, loaded, options, team)
+    if not team.first:
+        return None
     scores = []
     for metric in chosen:
         try:
@@ -202,7 +207,7 @@ def _why_foreign(stored: Stored, extractor: Extractor, layer: str) -> str:
     return ""
 
 
-def _inputs(a: Set, b: Set, metrics: list[Metric], loaded: dict[str, Extractor], options: Options) -> Inputs:
+def _inputs(a: Set, b: Set, metrics: list[Metric], loaded: dict[str, Extractor], options: Options, team: Team) -> Inputs:
     roles = {m.role: ROLES[options.profile][m.role] for m in metrics}
     players = {role: _load(part, options, loaded) for role, (part, _) in roles.items()}
     inputs = Inputs(extractors=players, rounds=options.rounds, seed=options.seed)
@@ -210,38 +215,48 @@ def _inputs(a: Set, b: Set, metrics: list[Metric], loaded: dict[str, Extractor],
         inputs.texts = tuple(players["clip"].text([options.source, options.target]))
     wanted = {role: (players[role], layer) for role, (_, layer) in roles.items() if role not in FROM_IMAGES}
     keep = KEPT if set(roles) & FROM_IMAGES else 0
-    bar = tqdm(total=a.n + b.n, unit="image", desc="features", disable=not options.progress, file=sys.stderr)
+    bar = tqdm(total=-(-(a.n + b.n) // team.count), unit="image", desc="features", disable=not options.progress, file=sys.stderr)
     with bar:
-        (inputs.a, inputs.images_a), (inputs.b, inputs.images_b) = (_features(side, wanted, keep, options, bar) for side in (a, b))
+        (inputs.a, inputs.images_a), (inputs.b, inputs.images_b) = (_features(side, wanted, keep, options, bar, team) for side in (a, b))
     return inputs
 
 
-def _features(side: Set, wanted: dict[str, tuple[Extractor, str]], keep: int, options: Options, bar: tqdm) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Roles of one side, and its first images if they are needed."""
+def _features(
+    side: Set, wanted: dict[str, tuple[Extractor, str]], keep: int, options: Options, bar: tqdm, team: Team
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Roles of one side, and its first images if they are needed; each process looks at its blocks, the first one gets all."""
     if isinstance(side, Stored):
         bar.update(side.n)
         return {role: side.features[layer] for role, (_, layer) in wanted.items()}, None
-    kept: list[Tensor] = []
+    extractors = {extractor.name: extractor for extractor, _ in wanted.values()}
+    layers = {name: sorted({layer for e, layer in wanted.values() if e.name == name}) for name in extractors}
+    own = team.own(side.n, BLOCK)
+    parts = [_block(side, rows, [(extractors[name], layers[name]) for name in extractors], keep, options, bar) for rows in own]
+    gathered = team.gather(parts)
+    if gathered is None:
+        return {}, None
+    blocks_in_order = [gathered[k % team.count][k // team.count] for k in range(-(-side.n // BLOCK))]
+    found = {
+        role: torch.cat([layers_of[list(extractors).index(e.name)][layer] for layers_of, _ in blocks_in_order])
+        for role, (e, layer) in wanted.items()
+    }
+    kept = [images for _, images in blocks_in_order if images is not None]
+    return found, torch.cat(kept) if kept else None
 
-    def watched():
-        for block in blocks(side.batches()):
-            if sum(map(len, kept)) < keep:
-                kept.append(block[: keep - sum(map(len, kept))])
-            yield block
 
-    requests = {id(extractor): extractor for extractor, _ in wanted.values()}
-    layers = {key: sorted({layer for e, layer in wanted.values() if e is extractor}) for key, extractor in requests.items()}
-    pairs = [(extractor, layers[key]) for key, extractor in requests.items()]
-    if pairs:
-        found = extract_many(pairs, watched(), cache=options.cache, progress=bar.update)
-    else:
-        found = []
-        for block in watched():
-            bar.update(len(block))
-            if sum(map(len, kept)) >= keep:
-                break
-    by_extractor = dict(zip(requests, found, strict=True))
-    return {role: by_extractor[id(e)][layer] for role, (e, layer) in wanted.items()}, torch.cat(kept) if kept else None
+def _block(side: Folder | Samples, rows: tuple[int, int], wanted: list[tuple[Extractor, list[str]]], keep: int, options: Options, bar: tqdm):
+    """Layers of some images of a side, one dictionary an extractor, and those of the images that are kept."""
+    start, stop = rows
+    kept = None
+    if not wanted and start >= keep:
+        bar.update(stop - start)
+        return [], None
+    (images,) = blocks(side.batches(start, stop), stop - start)
+    if start < keep:
+        kept = images[: keep - start].clone()
+    found = [features.layers for features in extract_many(wanted, images, cache=options.cache)] if wanted else []
+    bar.update(stop - start)
+    return found, kept
 
 
 def compute(metric: Metric, inputs: Inputs, options: Options) -> list[Score]:

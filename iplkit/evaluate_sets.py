@@ -57,9 +57,9 @@ class Folder:
             if color != self.color:
                 raise UserError(f"{path} needs pictures of one color mode; {first} is {self.color} and {file.name} {color}")
 
-    def batches(self) -> Iterator[Tensor]:
-        """uint8, ``[1, 3, H, W]`` each."""
-        for file in self.files:
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Tensor]:
+        """Pictures `start` to `stop`, all by default: uint8, ``[1, 3, H, W]`` each."""
+        for file in self.files[start:stop]:
             yield to_uint8(read_image(file))
 
     def origin(self) -> dict:
@@ -102,10 +102,11 @@ class Samples:
         self.keys = tuple(f"z{self.z_dim} seed {seed + i}" for i in range(n))
 
     @torch.inference_mode()
-    def batches(self) -> Iterator[Tensor]:
-        """uint8, ``[n, 3, H, W]``."""
-        for start in range(0, self.n, DRAW):
-            z = z_from_seeds(range(self.seed + start, self.seed + min(start + DRAW, self.n)), self.z_dim)
+    def batches(self, start: int = 0, stop: int | None = None) -> Iterator[Tensor]:
+        """Pictures `start` to `stop`, all by default: uint8, ``[n, 3, H, W]``."""
+        stop = self.n if stop is None else stop
+        for first in range(start, stop, DRAW):
+            z = z_from_seeds(range(self.seed + first, self.seed + min(first + DRAW, stop)), self.z_dim)
             yield to_uint8(self.generator(z.to(device_of(self.generator)), noise_mode="const")).cpu()
 
     def share_noise(self, other: "Samples") -> None:

@@ -15,6 +15,7 @@ from iplkit.sources import PARAMETERS, read_notebook, read_source
 from iplkit.web.kernel_only import WIDGET
 
 SECONDS_PER_CELL = {"smoke": 120, "laptop": 900, "full": 86400}
+LONGER = {"world": 1, "paper": 30}  # real sizes take their time, on a CPU above all
 KERNEL_SECONDS = 600  # a busy machine takes its time to start a kernel
 LIVE = "live.json"  # in a run: which files a notebook exported for the live page, with their hashes
 KINDS = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}  # as a notebook declares them
@@ -141,7 +142,7 @@ def _run(name: str, tier: str, profile: str) -> None:
     source, whole = read_source(notebook), False
     remove_results(figures, source.writes)
     try:
-        run_notebook(notebook, run / "notebooks" / notebook.name, log, parameters, SECONDS_PER_CELL[tier])
+        run_notebook(notebook, run / "notebooks" / notebook.name, log, parameters, SECONDS_PER_CELL[tier] * LONGER[profile])
         if source.exports:
             seal_live(run)
         whole = True

@@ -18,11 +18,14 @@ from iplkit import paths
 from iplkit.errors import UserError
 from iplkit.execute import LIVE
 from iplkit.exhibits import exhibits, page_paths
+from iplkit.paper_files import why_not
 from iplkit.sources import Source, modules_of_module, modules_of_script, read_source
 from iplkit.stage import FRAME, PYTHON, first_page
 from iplkit.sweep.cells import manifest_path
 from iplkit.sweep.plans import plan as plan_cells
 from iplkit.sweep.plans import plans_at
+
+PARTS = 13  # of a plan at the full tier: one for each domain
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ def chapters() -> list[Source]:
 def jobs(tier: str = "laptop", profile: str = "world") -> list[Job]:
     """The whole table for one tier and profile, in the order of the book.
 
+    Profile "paper" has the notebooks that can run with the reader's files, and what they need; see `left_out` for the others.
+    The book is made of the world's run: there, no figure is left out.
+
     Raises:
         UserError: if two notebooks write the same figure, or one reads a record that none writes.
     """
@@ -89,13 +95,29 @@ def jobs(tier: str = "laptop", profile: str = "world") -> list[Job]:
     printed = {path.stem for path in (paths.root() / "figures").glob("*.json")}
     if lost := [name for source in sources for name in source.reads if name not in writers and name not in printed]:
         raise UserError(f"a record that is read needs a notebook that writes it; none writes {', '.join(sorted(set(lost)))}")
+    if profile == "paper":
+        gone = left_out(sources)
+        sources = [source for source in sources if source.name not in gone]
     wanted = dict.fromkeys(pair for source in sources for pair in source.adapted)
     table = [_adapt_job(method, target, tier, profile, run) for method, target in wanted]
     plans = dict.fromkeys(name for source in sources for name in source.cells) if profile == "world" else ()
-    table += [_cells_job(name, wanted, tier, run) for name in plans]
+    for name in plans:
+        parts = [_part_job(name, k, wanted, tier, run) for k in range(PARTS)] if tier == "full" else []
+        table += [*parts, _cells_job(name, wanted, tier, run, tuple(part.outputs[0] for part in parts))]
     lists, pages = [_relative(manifest_path(name, tier)) for name in plans], _pages()
     table += [_notebook_job(source, set(writers), lists, pages, tier, profile, run) for source in sources]
-    return [*table, _book_job(table, tier, profile, run)]
+    return [*table, _book_job(table, tier, profile, run)] if profile == "world" else table
+
+
+def left_out(sources: Iterable[Source] | None = None) -> dict[str, str]:
+    """Notebooks that cannot run with the reader's files, and why: name -> the end of a sentence."""
+    found = {}
+    for source in chapters() if sources is None else sources:
+        if source.models is None:
+            found[source.name] = "knows only the world's models; it has no call of begin"
+        elif why := why_not([*source.models, *(("generator", "clip") if source.adapted else ())]):
+            found[source.name] = why
+    return found
 
 
 def select(table: list[Job], names: tuple[str, ...]) -> list[Job]:
@@ -105,7 +127,10 @@ def select(table: list[Job], names: tuple[str, ...]) -> list[Job]:
         UserError: for an unknown name, with the nearest known ones.
     """
     made = {Path(output).stem: job for job in table for output in job.outputs} | {job.name: job for job in table}
+    gone = left_out() if not {*names} <= {*made} and all(job.kind != "book" for job in table) else {}
     for name in names:
+        if name in gone:
+            raise UserError(f"{name} {gone[name]}")
         if name not in made:
             near = difflib.get_close_matches(name, made, n=3, cutoff=0.4) or [job.name for job in table if job.kind == "notebook"]
             raise UserError(f"regenerate needs the name of a chapter, a figure or a table; there is no {name!r}, but {', '.join(near)}")
@@ -126,14 +151,26 @@ def product_files(method: str, target: str) -> tuple[str, str]:
     return weights, f"{weights.removesuffix('.safetensors')}.json"
 
 
-def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> Job:
-    """Cells of a plan; they wait for the generators among them that notebooks need anyway."""
-    wanted = {paths.adapted_name(cell.method, cell.target, seed=cell.seed) for cell in plan_cells(plans_at(name, tier)) if not cell.variant}
-    products = tuple(f"{run}/adapted/{file}" for file in (paths.adapted_name(*pair) for pair in adapted) if file in wanted)
+def _part_job(name: str, k: int, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> Job:
+    """Some domains of a plan: at the full tier a plan is days of work, which machines can share."""
+    manifest = manifest_path(f"{name} part {k}", tier)
+    command = ("-m", "iplkit.sweep.job", name, "--tier", tier, "--part", f"{k}/{PARTS}")
+    return Job(manifest.stem, "cells", _cells_inputs(name, adapted, tier, run), (_relative(manifest),), f"{run}/logs/{manifest.stem}.txt", command)
+
+
+def _cells_job(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str, parts: tuple[str, ...] = ()) -> Job:
+    """Cells of a plan, after its parts if there are any."""
     manifest = manifest_path(name, tier)
     command = ("-m", "iplkit.sweep.job", name, "--tier", tier)
-    inputs = _modules("iplkit.sweep.job") + _weights("world") + products
+    inputs = _cells_inputs(name, adapted, tier, run) + parts
     return Job(manifest.stem, "cells", inputs, (_relative(manifest),), f"{run}/logs/{manifest.stem}.txt", command)
+
+
+def _cells_inputs(name: str, adapted: Iterable[tuple[str, str]], tier: str, run: str) -> tuple[str, ...]:
+    """What cells are made of; they wait for the generators among them that notebooks need anyway."""
+    wanted = {paths.adapted_name(cell.method, cell.target, seed=cell.seed) for cell in plan_cells(plans_at(name, tier)) if not cell.variant}
+    products = tuple(f"{run}/adapted/{file}" for file in (paths.adapted_name(*pair) for pair in adapted) if file in wanted)
+    return _modules("iplkit.sweep.job") + _weights("world") + products
 
 
 def _notebook_job(
@@ -141,13 +178,16 @@ def _notebook_job(
 ) -> Job:
     modules = tuple(dict.fromkeys([*map(_relative, source.modules), *_modules("iplkit.execute")]))
     products = tuple(f"{run}/adapted/{file}" for pair in source.adapted for file in product_files(*pair))
-    records = tuple(f"{run if name in written else '.'}/figures/{name}.json" for name in source.reads if name not in source.writes)
+    read = [name for name in source.reads if name not in source.writes and (profile == "world" or name not in written)]
+    records = tuple(f"{run if name in written else '.'}/figures/{name}.json" for name in read)
     records = tuple(name.removeprefix("./") for name in records)
     inputs = (_relative(source.notebook), *modules, *(_weights(profile) if "iplkit/zoo.py" in modules else ()))
     inputs += (*products, *_lists_of(source, lists, tier), *records, *map(_relative, source.printed))
     inputs += tuple(pages[name] for name in source.writes if name in pages)  # records hold the captions
-    outputs = (f"{run}/notebooks/{source.name}.ipynb", *(f"{run}/figures/{file}" for name in source.writes for file in files_of(name)))
-    outputs += (f"{run}/{LIVE}",) if source.exports else ()
+    outputs = (f"{run}/notebooks/{source.name}.ipynb",)
+    if profile == "world":  # with other models a notebook may leave figures out
+        outputs += tuple(f"{run}/figures/{file}" for name in source.writes for file in files_of(name))
+    outputs += (f"{run}/{LIVE}",) if source.exports and profile == "world" else ()
     command = ("-m", "iplkit.execute", source.name, "--tier", tier, "--profile", profile)
     return Job(source.name, "notebook", tuple(dict.fromkeys(inputs)), outputs, f"{run}/logs/{source.name}.txt", command)
 

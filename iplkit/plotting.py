@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor
 
 from iplkit.errors import UserError
-from iplkit.images import to_uint8
+from iplkit.images import resize, to_uint8
 
 # From the palette of Okabe and Ito 2008, for readers with any color vision. One color, one meaning, on every page.
 SOURCE = "#0072B2"  # blue: source domain, frozen generator
@@ -27,6 +27,7 @@ SIGNED = "RdBu_r"  # color map for values around 0, for example cosines
 
 WIDTHS = {"margin": 2.2, "text": 7.0, "full": 9.4}  # inches as shown: 96 screen pixels to the inch
 DPI = 96  # of pixel figures: one picture pixel is one screen pixel
+LARGEST = 256  # side of a picture in a grid, pixels
 AIR = 5  # screen pixels from the page's edge to the longest row label of a grid, times its `scale`
 
 STYLE = {
@@ -95,7 +96,7 @@ def label_end(ax, x, y, text: str, color: str) -> None:
 
 
 def image_grid(images: Tensor, rows: Sequence[str], columns: Sequence[str] | None = None, *, gap: int = 4, scale: int = 1) -> Figure:
-    """Lay pictures out in rows and columns, labels outside the pixels, no pixel resampled.
+    """Lay pictures out in rows and columns, labels outside the pixels, no pixel resampled; only pictures of more than 256 px are made smaller.
 
     Args:
         images: ``[len(rows) * C, 3, H, W]`` in [-1, 1], row by row.
@@ -110,6 +111,8 @@ def image_grid(images: Tensor, rows: Sequence[str], columns: Sequence[str] | Non
     Raises:
         UserError: if the pictures do not fill the rows, or the labels do not fit the columns.
     """
+    if max(images.shape[-2:]) > LARGEST:
+        images, scale = resize(images, tuple(side * LARGEST // max(images.shape[-2:]) for side in images.shape[-2:])), 1
     tiles = to_uint8(images).permute(0, 2, 3, 1).cpu().numpy().repeat(scale, axis=1).repeat(scale, axis=2)
     n, h, w, _ = tiles.shape
     if not rows or n % len(rows):

@@ -30,6 +30,7 @@ from iplkit.errors import UserError
 from iplkit.exhibits import shown_as
 from iplkit.files import atomic_path, files_of, sha256, shipped_hashes
 from iplkit.numbers import format_number
+from iplkit.paper_files import hash_of
 from iplkit.plotting import DPI, STYLE
 from iplkit.sources import modules_of_notebook
 
@@ -196,7 +197,7 @@ def write_records(name: str, origin: Origin, files: list[Path], *, config, seeds
         "tier": origin.tier,
         "config": plain(config or {}),
         "seeds": [int(seed) for seed in seeds],
-        "inputs": {key: digest for item in inputs for key, digest in _hash_inputs(item)},
+        "inputs": {key: digest for item in inputs for key, digest in _hash_inputs(item, origin.profile)},
         "files": {path.name: sha256(path) for path in files},
         "caption": exhibit.caption if exhibit else None,
         "alt": exhibit.alt if exhibit else None,
@@ -238,9 +239,12 @@ def _relative(path: Path) -> str:
     return path.relative_to(paths.root()).as_posix() if path.is_relative_to(paths.root()) else path.name
 
 
-def _hash_inputs(item: str | Path) -> Iterator[tuple[str, str]]:
-    """A shipped weight by its name, a file by its path in the repository, a folder as its files; hidden ones left out."""
+def _hash_inputs(item: str | Path, profile: str = "world") -> Iterator[tuple[str, str]]:
+    """A weight by its name, a file by its path in the repository, a folder as its files; hidden ones left out."""
     hashes = shipped_hashes()
+    if profile == "paper" and str(item) in hashes:
+        yield str(item), hash_of(str(item))
+        return
     if str(item) in hashes:
         yield str(item), hashes[str(item)]
         return

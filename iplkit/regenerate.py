@@ -19,7 +19,7 @@ import yaml
 
 from iplkit import leftovers, paths
 from iplkit.errors import UserError, full_disk_sentence
-from iplkit.jobs import Job, jobs, select
+from iplkit.jobs import Job, jobs, left_out, select
 from iplkit.progress import TICK, Progress
 from iplkit.stage import environment
 
@@ -66,6 +66,9 @@ def regenerate(
         UserError: if something is missing, a step fails, or another run is going on.
     """
     table = jobs(tier, profile)
+    select(table, names)  # refuses an unknown name, and one that cannot run
+    if not table:
+        raise UserError(f"no notebook can run with these files: {'; '.join(f'{name} {why}' for name, why in left_out().items())}")
     with _only_one_at_a_time():
         _end_the_last_run(table, tier, profile)
         reasons = plan(table, names, tier, profile, force)
@@ -130,10 +133,7 @@ def _end_the_last_run(table: list[Job], tier: str, profile: str) -> None:
 def _check_weights(todo: list[Job], profile: str) -> None:
     """Refuse to begin without the weights; a kernel would say it minutes later."""
     if profile == "paper":
-        from iplkit.zoo import path_of
-
-        path_of("generator", "paper")  # refuses where no folder is named
-        return
+        return  # notebooks without their files are not in the table; see `iplkit.jobs.left_out`
     listed = paths.root() / "iplkit" / "shipped" / "hashes.json"
     if any(listed.relative_to(paths.root()).as_posix() in job.inputs for job in todo):
         missing = [name for name in json.loads(listed.read_text(encoding="utf-8")) if not (listed.parent / name).is_file()]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from iplkit import paths
 from iplkit.errors import UserError
+from iplkit.paper_files import names_of
 from iplkit.shelves import finding_path
 
 PARAMETERS = ("PROFILE", "TIER", "OUT")
@@ -37,6 +38,7 @@ class Source:
         reads: records of other notebooks that it reads.
         writes: figures and tables that it writes, in order.
         exports: whether it writes what the live page fetches.
+        models: what it cannot do without in the profile "paper", from its call of `begin`; None without such a call.
     """
 
     notebook: Path
@@ -47,6 +49,7 @@ class Source:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     exports: bool
+    models: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -76,7 +79,12 @@ def read_source(notebook: Path) -> Source:
         tuple(name for (name,) in literals("read_numbers", (0,))),
         names_written(notebook),
         "iplkit.web.export.export" in _imports(tree, "") and any(_called(call) == "export" for call in calls),
+        _models(literals("begin", (1,))),
     )
+
+
+def _models(needs: list[tuple[str, ...]]) -> tuple[str, ...] | None:
+    return tuple(names_of(needs[0][0])) if needs else None
 
 
 def names_written(notebook: Path) -> tuple[str, ...]:

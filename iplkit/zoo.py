@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torch import nn
 
-from iplkit.errors import UserError
+from iplkit.errors import NotHere, UserError
 from iplkit.weights import atomic_path, file_kind, sha256
 from iplkit.zoo_files import check_same
 from iplkit.zoo_paper import MORE
@@ -55,11 +55,11 @@ WORLD = (
 PAPER = (
     Entry("generator", "stylegan2-ffhq-config-f.pt", _GENERATOR, "NVIDIA, non-commercial", "FFHQ at 1024 px, rosinality layout"),
     Entry("clip", "ViT-B-32.pt", "iplkit.zoo:load_paper_clip", "MIT", "OpenAI's CLIP ViT-B/32"),
-    Entry("identity", "model_ir_se50.pth", "iplkit.extractors.arcface:ArcFace.net_of", "research only", "ArcFace IR-SE50: ID of FFHQ faces"),
+    Entry("identity", "model_ir_se50.pth", "iplkit.extractors.paper_nets:PaperIdentity.of", "research only", "ArcFace IR-SE50: ID of FFHQ faces"),
     Entry(
         "judge",
         "pt_inception-2015-12-05-6726825d.pth",
-        "iplkit.extractors.inception:Inception.net_of",
+        "iplkit.extractors.paper_nets:PaperJudge.of",
         "Apache-2.0",
         "Inception of FID, KID and the reference IS",
         "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
@@ -173,7 +173,7 @@ def path_of(name: str, profile: str = "world", folder: Path | None = None) -> Pa
     if profile == "world":
         return SHIPPED / file
     if not os.environ.get(PAPER_FOLDER):
-        raise UserError(f"the paper's {name} needs the file {file} in the folder that {PAPER_FOLDER} names; {PAPER_FOLDER} is not set")
+        raise NotHere(f"the paper's {name} needs the file {file} in the folder that {PAPER_FOLDER} names; {PAPER_FOLDER} is not set")
     return Path(os.environ[PAPER_FOLDER]) / file
 
 
@@ -263,7 +263,7 @@ def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Mo
     found = entry(name, profile)
     path = path_of(name, profile, folder)
     if profile == "paper" and not path.is_file():
-        raise UserError(f"the paper's {name} needs the file {found.file}; there is none in {path.parent}")
+        raise NotHere(f"the paper's {name} needs the file {found.file}; there is none in {path.parent}")
     if not found.loader:
         raise UserError(f"the paper's {name} is a part of an extractor, not a model; see iplkit.extractors.catalog")
     if profile == "world":

@@ -17,7 +17,7 @@ from iplkit import leftovers, paths, regenerate, sources
 from iplkit.errors import UserError
 from iplkit.execute import check_parameters, run_notebook
 from iplkit.execute import main as execute
-from iplkit.jobs import jobs, select
+from iplkit.jobs import jobs, left_out, select
 from iplkit.stage import build_book, first_page, stage
 from iplkit.web.export import FOLDER as EXPORTED
 
@@ -81,8 +81,17 @@ def test_cells_of_the_thesis_table_are_a_step_that_waits_for_its_generators(book
 def test_at_the_full_tier_the_step_fills_the_printed_cells(book):
     book(b=small_book.notebook('read_cells(cells_path("laptop", TIER))'))
     table = jobs("full")
-    assert job(table, "cells-laptop").command[-3:] == ("laptop", "--tier", "full")
-    assert [j.kind for j in jobs("laptop", "paper")] == ["notebook", "book"], "the table is the world's"
+    whole, last = job(table, "cells-laptop"), job(table, "cells-laptop-part-12")
+    assert whole.command[-3:] == ("laptop", "--tier", "full") and last.command[-2:] == ("--part", "12/13")
+    assert {f"_build/run/world-full/cells-laptop-part-{k}.json" for k in range(13)} <= set(whole.inputs), "machines share the domains"
+    assert last.outputs[0] not in job(table, "b").inputs and not [j for j in jobs("laptop") if "part" in j.name]
+
+
+def test_with_the_papers_models_a_notebook_alone_is_a_step_and_its_figures_are_not_promised(book):
+    book(a=small_book.notebook(SAVES, 'begin(PROFILE, "")', 'read_cells(cells_path("laptop", TIER))'), b=PLAIN)
+    (only,) = jobs("laptop", "paper")
+    assert only.name == "a" and only.outputs == ("_build/run/paper-laptop/notebooks/a.ipynb",)
+    assert left_out() == {"b": "knows only the world's models; it has no call of begin"}
 
 
 def test_an_unknown_plan_of_cells_is_refused(book):
@@ -308,9 +317,11 @@ def test_a_missing_weight_is_named_before_anything_runs(book):
 
 def test_the_papers_weights_are_asked_for_before_anything_runs(book, monkeypatch):
     monkeypatch.delenv("IPLKIT_PAPER_WEIGHTS", raising=False)
-    book(a=small_book.notebook("from iplkit.zoo import load"))
-    with pytest.raises(UserError, match="IPLKIT_PAPER_WEIGHTS is not set"):
+    book(a=small_book.notebook('begin(PROFILE, "generator, clip", "judge")'))
+    with pytest.raises(UserError, match="a needs generator and clip, .* iplkit zoo get generator && iplkit zoo get clip; first name a folder"):
         regenerate.regenerate(("a",), "smoke", "paper")
+    with pytest.raises(UserError, match="no notebook can run with these files: a needs generator"):
+        regenerate.regenerate((), "smoke", "paper")
 
 
 def test_a_disk_without_space_is_refused_before_anything_runs(book, monkeypatch):

@@ -9,11 +9,12 @@ from importlib import import_module
 from pathlib import Path
 
 from iplkit import zoo
-from iplkit.errors import UserError
+from iplkit.errors import NotHere, UserError
 from iplkit.extractors.base import Extractor
+from iplkit.paper_files import is_synthetic
 
 
-class MissingWeights(UserError):
+class MissingWeights(NotHere):
     """The weights of an extractor are not there; the sentence holds the command that gets them."""
 
 
@@ -82,10 +83,11 @@ def _paper(part: Part, allow_random: bool, folder: Path | None) -> Extractor:
         raise MissingWeights(f"{files} is needed and not there; get it with: {commands}")
     paths = [zoo.path_of(model, "paper", folder) for model in part.models]
     foreign = _foreign(part.models, paths)
-    if foreign and not allow_random:
+    drawn = any(map(is_synthetic, paths))
+    if foreign and not (allow_random or drawn):
         raise UserError(foreign)
     found = getattr(kind, part.reader)(*paths)
-    found.random = bool(foreign)
+    found.random = drawn or bool(foreign)
     return found
 
 

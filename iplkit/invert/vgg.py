@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from iplkit import zoo
-from iplkit.errors import UserError
+from iplkit.errors import NotHere, UserError
 from iplkit.extractors.files import fill, read_state
 from iplkit.images import resize
 from iplkit.invert.perceptual import Perceptual
@@ -86,5 +86,5 @@ def paper_perceptual(layers: tuple[str, ...] = PAPER, folder: Path | None = None
     """
     path = zoo.path_of("vgg16", "paper", folder)
     if not path.is_file():
-        raise UserError(f"the perceptual term of the paper needs {path.name}; there is none in {path.parent}, get it with: iplkit zoo get vgg16")
+        raise NotHere(f"the perceptual term of the paper needs {path.name}; there is none in {path.parent}, get it with: iplkit zoo get vgg16")
     return vgg_perceptual(load_vgg(path, layers))

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from iplkit import zoo
 from iplkit.errors import UserError
-from iplkit.images import to_uint8
 from iplkit.invert.align import FFHQ, WORLD, Framing
 from iplkit.invert.encoders import PublishedEncoder, load_encoder
 from iplkit.invert.methods import DEFAULTS
@@ -113,7 +112,7 @@ def _generator_file() -> nn.Module | None:
 
 
 def _arcface(device: str) -> Likeness | None:
-    from iplkit.extractors.arcface import ArcFace
+    from iplkit.extractors.paper_nets import PaperIdentity
 
     try:
         path = zoo.path_of("identity", "paper")
@@ -121,5 +120,5 @@ def _arcface(device: str) -> Likeness | None:
         return None
     if not path.is_file():
         return None
-    extractor = ArcFace.from_file(path).to(device)
-    return lambda a, b: F.cosine_similarity(*(extractor(to_uint8(x))["embedding"] for x in (a, b)))
+    arcface = PaperIdentity.of(path).to(device)
+    return lambda a, b: F.cosine_similarity(arcface(a), arcface(b))

@@ -13,7 +13,7 @@ import torch
 from iplkit.errors import UserError, one_sentence
 from iplkit.records import write_json
 from iplkit.sweep.cells import cell_folder, manifest_path, read_cell
-from iplkit.sweep.plans import plan, plans_at
+from iplkit.sweep.plans import choose, plan, plans_at
 from iplkit.sweep.run import run_cells, waiting
 
 
@@ -44,6 +44,23 @@ def compute(name: str, tier: str) -> dict[str, str]:
     return listed
 
 
+def compute_part(name: str, tier: str, part: str) -> int:
+    """Compute some domains of a plan, so that machines share it; `compute` then finds their cells there.
+
+    Args:
+        name, tier: see `compute`.
+        part: "K/N", every Nth domain from the Kth on.
+
+    Returns:
+        How many cells the part has.
+    """
+    cells = choose(plan(plans_at(name, tier)), part=part)
+    torch.set_num_threads(1)
+    run_cells(cells, cell_folder(tier), tier, progress=False)
+    write_json(manifest_path(f"{name} part {part.split('/')[0]}", tier), {"kind": "part of a sweep", "plan": name, "tier": tier, "part": part, "cells": len(cells)})
+    return len(cells)
+
+
 def _hash(record: dict) -> str:
     lasting = {key: value for key, value in record.items() if key != "circumstances"}
     return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
@@ -52,10 +69,11 @@ def _hash(record: dict) -> str:
 @click.command()
 @click.argument("name")
 @click.option("--tier", default="laptop")
-def main(name: str, tier: str) -> None:
+@click.option("--part", default="")
+def main(name: str, tier: str, part: str) -> None:
     """Compute the cells of a plan; the workflow calls this."""
     with one_sentence():
-        click.echo(f"{len(compute(name, tier))} cells")
+        click.echo(f"{compute_part(name, tier, part) if part else len(compute(name, tier))} cells")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from iplkit.adapt.products import product_settings
 from iplkit.cli import main
 from iplkit.clip.model import Clip, ClipConfig, build_world_clip, freeze
 from iplkit.errors import UserError
+from iplkit.jobs import PARTS
 from iplkit.sweep import job, run
 from iplkit.sweep.cells import SOURCE, Cell, manifest_path, read_cell, read_cells
-from iplkit.sweep.plans import OWN_SETTINGS, PLANS
+from iplkit.sweep.plans import OWN_SETTINGS, PLANS, TARGETS
 from iplkit.sweep.run import adapted, run_cell, run_cells, waiting
 from small_models import small_generator
 
@@ -178,6 +179,13 @@ def test_printed_cells_are_never_measured_anew(repository, counted):
     job.compute("laptop", "full")
     job.compute("laptop", "full")
     assert len(counted.seen) == 3 and len(read_cells(repository / "figures/full/cells")) == 3
+
+
+def test_a_part_computes_its_domains_alone_and_the_whole_goes_on_from_there(repository, counted):
+    part = f"{TARGETS.index('disney')}/{len(TARGETS)}"
+    assert job.compute_part("laptop", "full", part) == len(counted.seen) == 1 and PARTS == len(TARGETS)
+    job.compute("laptop", "full")
+    assert sorted(counted.seen) == ["disney", "sketch", "statue"]
 
 
 def test_a_list_is_not_written_while_a_cell_is_missing(repository, counted):
