@@ -108,3 +108,8 @@ def test_log_axis_has_plain_numbers_and_lines_have_names():
     fig.canvas.draw()
     assert {"1", "2", "5", "10"} <= {label.get_text() for label in ax.get_xticklabels()}
     assert ax.texts[0].get_color() == ink(plotting.IPL)
+
+
+def test_pictures_of_more_than_256_pixels_are_made_smaller_in_a_grid():
+    large, small = (image_grid(torch.zeros(2, 3, side, side), [""], scale=scale) for side, scale in ((1024, 2), (256, 1)))
+    assert large.get_size_inches().tolist() == small.get_size_inches().tolist()

@@ -66,7 +66,7 @@ def test_a_word_means_the_shipped_generators_of_that_domain():
 def test_a_word_that_is_not_shipped_means_what_the_reader_made(tmp_path, monkeypatch):
     for name in ("ipl-photo-to-sketch-seed0", "nada-photo-to-sketch-seed0", "ipl-photo-to-sketch-seed1"):
         (tmp_path / f"{name}.safetensors").touch()
-    monkeypatch.setattr(targets, "_folder", lambda profile: tmp_path)
+    monkeypatch.setattr(targets, "_folder", lambda profile, tier: tmp_path)
     loaded = []
     monkeypatch.setattr(targets, "load_product", lambda path, profile: loaded.append((path.stem, profile)))
     found = targets_of(["sketch"])
@@ -82,7 +82,7 @@ def test_a_file_is_a_target_of_its_own(tmp_path):
 
 
 def test_a_word_without_a_generator_is_refused_with_the_command_that_makes_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(targets, "_folder", lambda profile: tmp_path)
+    monkeypatch.setattr(targets, "_folder", lambda profile, tier: tmp_path)
     with pytest.raises(UserError, match='no adapted generator draws \'werewolf\'.*make one with: iplkit adapt --target "werewolf" --method ipl$'):
         targets_of(["werewolf"])
     with pytest.raises(UserError, match="the nearest known are .*disney"):
@@ -94,4 +94,4 @@ def test_a_word_without_a_generator_is_refused_with_the_command_that_makes_one(m
 
 
 def test_made_generators_are_looked_for_where_adapt_puts_them():
-    assert targets._folder("paper") == paths.run_folder("laptop", "paper") / "adapted"
+    assert targets._folder("paper", "laptop") == paths.run_folder("laptop", "paper") / "adapted"
