@@ -14,6 +14,31 @@ from iplkit.errors import UserError
 from iplkit.stylegan2.fir import blur
 
 
+def spread(x: Tensor, weight: Tensor) -> Tensor:
+    """Transposed convolution of stride 2, ``[N, I, H, W]`` and ``[I, O, K, K]`` -> ``[N, O, 2H + K - 2, 2W + K - 2]``.
+
+    With channels innermost, torch is fast on the way to the output and to the input's gradient, and slow on the way to
+    the weight's. So there that one gradient is computed from copies in the other order.
+    """
+    innermost = x.device.type in ("cpu", "meta") and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+    return _Spread.apply(x, weight) if innermost else F.conv_transpose2d(x, weight, stride=2)
+
+
+class _Spread(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight):
+        ctx.save_for_backward(x if weight.requires_grad else None, weight)
+        return F.conv_transpose2d(x, weight, stride=2)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        to_x = F.conv2d(gradient, weight, stride=2) if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[1]:
+            return to_x, None
+        return to_x, torch.nn.grad.conv2d_weight(gradient.contiguous(), weight.shape, x.contiguous(), stride=2)
+
+
 def demodulation(weight: Tensor, style: Tensor, eps: float = 1e-8) -> Tensor:
     """The factor that brings each image's kernel back to unit norm, per output channel, ``[N, O]``.
 
@@ -37,6 +62,7 @@ def modulated_conv2d(
     *,
     demodulate: bool = True,
     gain: float = 1.0,
+    shift: Tensor | None = None,
     up_kernel: Tensor | None = None,
 ) -> Tensor:
     """Convolve each image with its own modulated kernel; "same" padding.
@@ -47,6 +73,7 @@ def modulated_conv2d(
         style: per-image scale of the input channels, ``[N, I]``.
         demodulate: apply Eq. (3). ToRGB is the one layer that does not.
         gain: multiplies the result.
+        shift: added to it, ``[O]``.
         up_kernel: low-pass filter ``[4, 4]`` with sum 1; if given, the size doubles.
 
     Returns:
@@ -65,8 +92,11 @@ def modulated_conv2d(
     if up_kernel is None:
         y = F.conv2d(x, weight, padding=weight.shape[2] // 2)
     else:
-        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H + 1, 2W + 1]
+        y = spread(x, weight.transpose(0, 1))  # [N, O, 2H + 1, 2W + 1]
         y = blur(y, 4 * up_kernel, padding=1)
+    add = None if shift is None else shift.to(y.dtype)[None, :, None, None]
     if demodulate:
-        return y * (gain * demodulation(weight, style)).to(y.dtype)[:, :, None, None]
-    return y if gain == 1 else y * gain
+        factor = (gain * demodulation(weight, style)).to(y.dtype)[:, :, None, None]
+        return y * factor if add is None else torch.addcmul(add, y, factor)
+    y = y if gain == 1 else y * gain
+    return y if add is None else y + add
