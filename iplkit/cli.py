@@ -81,12 +81,15 @@ def adapt(
       iplkit adapt --target sketch --profile paper --memory 6GB -n          what it will cost, and how it fits
     """
     from iplkit.adapt.cost import parse_memory
+    from iplkit.keep_memory import keep_memory
     from iplkit.adapt.products import changed_settings, export_product, make_product, product_settings, with_prompts
 
     settings = changed_settings(method, profile, tier, changes)
     if prompts is not None:
         settings = with_prompts(settings or product_settings(method, profile, tier), prompts, target, profile, allow_unknown)
     budget = {} if memory is None else {"memory": parse_memory(memory), "say": click.echo}
+    if not budget:
+        keep_memory()
     product = make_product(
         source, target, method, profile, tier, seed, out, dry_run, settings=settings, force=force, progress=sys.stderr.isatty(), allow_unknown=allow_unknown, **budget
     )

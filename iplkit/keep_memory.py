@@ -8,8 +8,7 @@ library to keep such blocks. No number changes; a process holds what it once nee
 import ctypes
 import os
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-LARGEST = 2**31 - 1  # bytes; what an int holds
+WISHES = {-1: 2**31 - 1, -4: 0}  # glibc's malloc.h: M_TRIM_THRESHOLD, as high as an int goes; M_MMAP_MAX, no block of its own
 
 
 def keep_memory() -> bool:
@@ -21,6 +20,6 @@ def keep_memory() -> bool:
         return False
     try:
         library = ctypes.CDLL(None)
-        return library.gnu_get_libc_version is not None and all(library.mallopt(name, LARGEST) for name in (MMAP_THRESHOLD, TRIM_THRESHOLD))
+        return library.gnu_get_libc_version is not None and all([library.mallopt(name, value) for name, value in WISHES.items()])
     except (AttributeError, OSError):
         return False

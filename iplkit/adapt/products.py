@@ -186,6 +186,8 @@ def make_product(
         record["allow_unknown"] = True
     if not force and (found := finished(path, record)) is not None:
         return Product(path, found, made=False)
+    if dry_run and memory is None:
+        return Product(path, record, made=False)
     generator, cost = zoo.load("generator", profile, models), None
     if memory is not None:
         cost = fit(generator, [clip], settings, memory)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from iplkit.errors import UserError
+from iplkit.stylegan2.finish import finish
 from iplkit.stylegan2.fir import fir_kernel, upsample
-from iplkit.stylegan2.modconv import modulated_conv2d
+from iplkit.stylegan2.modconv import demodulation, modulated_conv2d
 from iplkit.stylegan2.styles import layer_names, row_table
 
 SLOPE = 0.2  # of the leaky ReLU
@@ -171,9 +172,9 @@ class StyledConv(nn.Module):
         scale = 1 / math.sqrt(self.weight[0].numel())
         shift = GAIN * self.bias
         if self.wide:
-            y = modulated_conv2d(x, self.weight, style * scale, gain=GAIN, shift=shift, up_kernel=fir if self.up else None)
-            y = y if noise is None else y.add_((GAIN * self.noise_strength * noise).to(y.dtype))
-            return F.leaky_relu(y, SLOPE, inplace=True)
+            y = modulated_conv2d(x, self.weight, style * scale, demodulate=False, up_kernel=fir if self.up else None)
+            factor = GAIN * demodulation(self.weight, style * scale)
+            return finish(y, factor, shift, None if noise is None else GAIN * self.noise_strength * noise, SLOPE)
         y = modulated_conv2d(x, self.weight, style * scale, gain=GAIN, up_kernel=fir if self.up else None)
         if noise is not None:
             y = y + (GAIN * self.noise_strength * noise).to(y.dtype)

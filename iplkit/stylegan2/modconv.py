@@ -62,7 +62,6 @@ def modulated_conv2d(
     *,
     demodulate: bool = True,
     gain: float = 1.0,
-    shift: Tensor | None = None,
     up_kernel: Tensor | None = None,
 ) -> Tensor:
     """Convolve each image with its own modulated kernel; "same" padding.
@@ -73,7 +72,6 @@ def modulated_conv2d(
         style: per-image scale of the input channels, ``[N, I]``.
         demodulate: apply Eq. (3). ToRGB is the one layer that does not.
         gain: multiplies the result.
-        shift: added to it, ``[O]``.
         up_kernel: low-pass filter ``[4, 4]`` with sum 1; if given, the size doubles.
 
     Returns:
@@ -94,9 +92,6 @@ def modulated_conv2d(
     else:
         y = spread(x, weight.transpose(0, 1))  # [N, O, 2H + 1, 2W + 1]
         y = blur(y, 4 * up_kernel, padding=1)
-    add = None if shift is None else shift.to(y.dtype)[None, :, None, None]
     if demodulate:
-        factor = (gain * demodulation(weight, style)).to(y.dtype)[:, :, None, None]
-        return y * factor if add is None else torch.addcmul(add, y, factor)
-    y = y if gain == 1 else y * gain
-    return y if add is None else y + add
+        return y * (gain * demodulation(weight, style)).to(y.dtype)[:, :, None, None]
+    return y if gain == 1 else y * gain
