@@ -87,7 +87,7 @@ static Tensor resample(const Tensor& given, const Tensor& kernel, int64_t up, in
   const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), kh = kernel.size(0), kw = kernel.size(1);
   const int64_t oh = (h * up + y0 + y1 - kh) / down + 1, ow = (w * up + x0 + x1 - kw) / down + 1;
   const bool last = innermost(x);
-  Tensor out = torch::zeros({n, c, oh, ow}, x.options().memory_format(last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+  Tensor out = torch::empty({n, c, oh, ow}, x.options(), last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous).zero_();
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "resample", [&] {
     const scalar_t *in = x.const_data_ptr<scalar_t>(), *k = kernel.const_data_ptr<scalar_t>();
     scalar_t* to = out.data_ptr<scalar_t>();
