@@ -92,7 +92,6 @@ def sides(generator: Generator, batch: int, peer) -> list[Side]:
             return twin([ws], input_is_latent=True, noise=None if drawn.own else noise)[0]
 
         drawn.own = False
-        drawn()
         made.append(Side("peer", drawn, [p for n, p in twin.named_parameters() if not n.startswith("style.")]))
     check_images(made)
     if peer is not None:

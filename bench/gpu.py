@@ -22,7 +22,6 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from bench_generator import config
 from bench_ipl import models
 from record import HISTORY, machine
 
@@ -113,8 +112,6 @@ def main() -> None:
     if options.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("This needs a GPU that torch can use, and torch sees none; try it without one: --device cpu --tiny")
     source, clip = models("tiny" if options.tiny else "paper", options.device)
-    if not options.tiny:
-        source = Generator(config(1024), seed=0).to(options.device).requires_grad_(False).eval()
     settings = AdaptSettings(noise="independent", select_every=1, select_micro=2)
     name = torch.cuda.get_device_name() if options.device == "cuda" else machine()["machine"]
     report = {"device": name, "torch": torch.__version__, "size": source.config.size, "batch": settings.batch, "ways": {}}

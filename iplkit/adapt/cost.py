@@ -15,10 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iplkit.adapt.lean import InputsOnly
 from iplkit.adapt.meter import measure
 from iplkit.adapt.parts import Parts, draw_in_parts
+from iplkit.adapt.selectors import rows_to_free
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.errors import UserError
+from iplkit.stylegan2.styles import parameters_of_rows
 
 GB = 1e9
 UNITS = {"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -112,9 +115,6 @@ def trained_share(generator: nn.Module, settings: AdaptSettings) -> float:
 
     Which rows an adaptive choice takes is not known before; the last ones, whose maps are the largest, stand for them.
     """
-    from iplkit.adapt.selectors import rows_to_free
-    from iplkit.stylegan2.styles import parameters_of_rows
-
     count = {"adaptive": lambda: rows_to_free(settings, generator.num_ws), "oracle": lambda: len(settings.rows)}
     count = count.get(settings.selector, lambda: generator.num_ws)()
     if count >= generator.num_ws:
@@ -149,8 +149,6 @@ def _update(source: nn.Module, target: nn.Module, eyes: Sequence[nn.Module], set
 
 
 def _vote(generator: nn.Module, eye: nn.Module, settings: AdaptSettings, parts: Parts) -> None:
-    from iplkit.adapt.lean import InputsOnly
-
     micro = min(settings.select_micro, parts.images)
     for _ in range(-(-settings.select_batch // micro)):
         ws = torch.empty(micro, generator.num_ws, generator.config.w_dim, device="meta").requires_grad_(True)

@@ -48,7 +48,7 @@ def test_a_meter_counts_what_is_alive_and_forgets_what_is_gone():
         c = b.view(10, 100)
     del b, c
     assert meter.now == 0
-    assert meter.most == 3 * 4000 - 4000 * 1  # the empty one is gone before the product is made
+    assert meter.most == 2 * 4000  # two at a time: the empty one is gone before the product is made
     assert meter.written >= 3 * 4000
 
 
@@ -57,7 +57,7 @@ def test_a_meter_sees_what_a_backward_pass_keeps():
     x = torch.empty(50, 100, device="meta")
     alive, _, operations = measure(lambda: (x @ weight).square().sum().backward())
     assert alive >= 2 * 50 * 100 * 4
-    assert operations == 2 * 2 * 50 * 100 * 100 - 2 * 50 * 100 * 100 * 0
+    assert operations == 2 * 2 * 50 * 100 * 100  # the product, and the gradient of the weight
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def models():
     return Generator(GeneratorConfig(64, (8, 8, 8, 8, 8), w_dim=16, z_dim=16, n_mlp=1)), freeze(build_world_clip(ClipConfig(**sizes, embed_dim=8)))
 
 
-def test_smaller_parts_are_predicted_to_need_less_memory(models):
+def test_smaller_parts_are_predicted_to_need_less_memory(models, monkeypatch):
+    monkeypatch.setattr("iplkit.adapt.cost.resident", lambda device: 10**8)
     generator, clip = models
     settings = replace(SETTINGS, batch=32)
     needs = [predict(generator, [clip], settings, parts, RATES).memory for parts in (Parts(32), Parts(8), Parts(1), Parts(1, blockwise=True))]
@@ -104,9 +105,8 @@ def test_what_is_no_size_is_refused(text):
 
 
 def test_an_adaptation_in_parts_ends_near_the_one_in_one(tiny_adapt):
-    whole, parts = tiny_adapt(None), tiny_adapt(Parts(1))
-    for (name, a), b in zip(whole.named_parameters(), parts.parameters()):
-        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3, msg=name)
+    whole, parts, start = (torch.cat([p.flatten() for p in g.parameters()]) for g in (tiny_adapt(None), tiny_adapt(Parts(1)), small_generator()))
+    assert float((whole - parts).norm()) <= 0.02 * float((whole - start).norm())
 
 
 @pytest.fixture
