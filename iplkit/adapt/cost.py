@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode  # torch's own memory tracker stands on them
 
 from iplkit.adapt.lean import InputsOnly
 from iplkit.adapt.meter import measure
@@ -97,11 +98,14 @@ def predict(
     generator: nn.Module, clips: Sequence[nn.Module], settings: AdaptSettings, parts: Parts, rates: tuple[float, float]
 ) -> Cost:
     """What a run will need, from the shapes of one update."""
-    source, *eyes = (copy.deepcopy(model).to("meta").requires_grad_(False) for model in (generator, *clips))
-    target = copy.deepcopy(source)
-    trained = trained_share(target, settings)
-    alive, written, operations = measure(lambda: _update(source, target, eyes, settings, parts))
-    votes = measure(lambda: _vote(source, eyes[0], settings, parts)) if settings.selector == "adaptive" and trained < 1 else (0, 0, 0)
+    shapes = FakeTensorMode()
+    with FakeCopyMode(shapes):
+        source, target, *eyes = (copy.deepcopy(model).requires_grad_(False) for model in (generator, generator, *clips))
+    trained, votes = trained_share(target, settings), (0, 0, 0)
+    with shapes:
+        alive, written, operations = measure(lambda: _update(source, target, eyes, settings, parts))
+        if settings.selector == "adaptive" and trained < 1:
+            votes = measure(lambda: _vote(source, eyes[0], settings, parts))
     weights = sum(p.nbytes for p in target.synthesis.parameters())
     copies = weights * (1 + (settings.ema > 0) + 2) + sum(p.nbytes for p in target.mapping.parameters()) * (1 + (settings.ema > 0))
     step = operations / rates[0] + written / rates[1]
@@ -129,12 +133,12 @@ def _grain(synthesis: nn.Module, n: int, noise: str) -> dict[str, Tensor | None]
     if noise == "none":
         return synthesis.draw_noise(n, "none")
     stored = synthesis.draw_noise(1, "const")
-    return {name: torch.empty(n, 1, *value.shape, device="meta") for name, value in stored.items()}
+    return {name: value.new_empty(n, 1, *value.shape) for name, value in stored.items()}
 
 
 def _update(source: nn.Module, target: nn.Module, eyes: Sequence[nn.Module], settings: AdaptSettings, parts: Parts) -> None:
     """One update on shapes: source images, adapted images, CLIP, and back; the gradients stay, as Adam needs them."""
-    ws = torch.empty(settings.batch, source.num_ws, source.config.w_dim, device="meta")
+    ws = torch.empty(settings.batch, source.num_ws, source.config.w_dim, device=source.synthesis.const.device)
     images = draw_in_parts(target.synthesis, ws, _grain(target.synthesis, len(ws), settings.noise), parts)
     views = images.repeat_interleave(settings.views, 0) * 1.0 if settings.views else images
     with torch.no_grad():
@@ -151,7 +155,7 @@ def _update(source: nn.Module, target: nn.Module, eyes: Sequence[nn.Module], set
 def _vote(generator: nn.Module, eye: nn.Module, settings: AdaptSettings, parts: Parts) -> None:
     micro = min(settings.select_micro, parts.images)
     for _ in range(-(-settings.select_batch // micro)):
-        ws = torch.empty(micro, generator.num_ws, generator.config.w_dim, device="meta").requires_grad_(True)
+        ws = torch.empty(micro, generator.num_ws, generator.config.w_dim, device=generator.synthesis.const.device).requires_grad_(True)
         with InputsOnly():
             loss = eye.encode_image(generator.synthesis(ws, noise_mode="const")).sum()
             torch.autograd.grad(loss, ws)

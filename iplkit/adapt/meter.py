@@ -1,7 +1,7 @@
 """What a computation needs, found without computing it: bytes alive at most, bytes written, operations.
 
-On torch's device "meta" tensors have shapes and no numbers. A step that is walked there allocates, saves and frees what the real
-one does.
+Torch's fake tensors have a shape and a device and no numbers. A step that is walked with them allocates, saves and frees what the
+real one does.
 """
 
 import weakref

@@ -256,7 +256,7 @@ class Synthesis(nn.Module):
             blockwise: forget what is inside the layers, and compute it again on the way back: less memory, a third more time.
         """
         x, image = self.const.expand(len(styles["conv4"]), -1, -1, -1), None
-        if self.wide and x.device.type in ("cpu", "meta"):  # convolutions and filters are faster with channels innermost
+        if self.wide and x.device.type == "cpu":  # convolutions and filters are faster with channels innermost
             x = x.contiguous(memory_format=torch.channels_last)
         for name, layer in self.layers.items():
             if isinstance(layer, ToRGB):

@@ -37,7 +37,7 @@ def test_parts_give_the_images_and_gradients_of_the_whole_batch(parts, rows):
     torch.testing.assert_close(images, whole, atol=1e-5, rtol=1e-5)
     assert len(gradients) == len(theirs) > 0
     for mine, other in zip(gradients, theirs):
-        torch.testing.assert_close(mine, other, atol=1e-5 * float(other.abs().max() + 1e-6), rtol=1e-4)
+        torch.testing.assert_close(mine, other, atol=5e-5 * float(other.abs().max()), rtol=1e-4)
 
 
 def test_a_meter_counts_what_is_alive_and_forgets_what_is_gone():
@@ -64,7 +64,7 @@ def test_a_meter_sees_what_a_backward_pass_keeps():
 def models():
     from iplkit.clip.model import ClipConfig, build_world_clip, freeze
 
-    sizes = dict(image_size=16, patch_size=8, vision_width=16, vision_layers=1, text_width=16, text_layers=1, text_heads=1)
+    sizes = dict(image_size=16, patch_size=8, vision_width=64, vision_layers=1, text_width=64, text_layers=1, text_heads=1)
     return Generator(GeneratorConfig(64, (8, 8, 8, 8, 8), w_dim=16, z_dim=16, n_mlp=1)), freeze(build_world_clip(ClipConfig(**sizes, embed_dim=8)))
 
 
