@@ -29,7 +29,7 @@ READY := .venv/ready
 AXE := axe-playwright-python==0.1.8
 BOOK := _build/stage/_build/html/index.html
 
-.PHONY: help install test thesis book pdf serve browse verify models bench clean
+.PHONY: help install test thesis book pdf serve browse verify models bench bench-full clean
 
 help:
 	@echo 'make thesis   run the notebooks, draw figures and tables, build the book    about 10 minutes on two cores;'
@@ -41,7 +41,8 @@ help:
 	@echo 'make pdf      print the whole thesis as _build/thesis.pdf, with Chromium or Chrome  about 2 minutes'
 	@echo 'make verify   compare records, figures and text                             seconds'
 	@echo 'make models   retrain every shipped model from its seeds                    hours'
-	@echo 'make bench    measure the speed of the world, the metrics and adaptation     several minutes'
+	@echo 'make bench    measure speed: a table of ratios, at the size of the world     at most 15 minutes'
+	@echo 'make bench-full  the same at the real sizes, up to 1024 px                   hours'
 	@echo 'make clean    remove everything that was built, but not .venv'
 	@echo 'The first one also installs the requirements into .venv, once: 5 to 15 minutes.'
 
@@ -104,7 +105,10 @@ models: $(READY)
 	@$(IPLKIT) models
 
 bench: $(READY)
-	@for file in bench/bench_*.py; do echo "$$file"; $(PY) "$$file" || exit 1; done
+	@$(PY) bench/run.py
+
+bench-full: $(READY)
+	@$(PY) bench/run.py --full
 
 clean:
 	rm -rf _build .snakemake .pytest_cache

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from iplkit.adapt.draws import draw
+from iplkit.adapt.parts import Parts, draw_in_parts
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.adapt.views import random_views
 
@@ -15,17 +16,21 @@ class Look:
 
     Windows (see `random_views`) are the same for source and target at one step. Pixel noise is too,
     if the settings say "paired": then the two images differ by the adaptation and by nothing else.
+    With `parts`, batches are drawn in parts, which saves memory.
     """
 
-    def __init__(self, clip: nn.Module, settings: AdaptSettings, seed: int):
-        self.clip, self.settings, self.seed = clip, settings, seed
+    def __init__(self, clip: nn.Module, settings: AdaptSettings, seed: int, parts: Parts | None = None):
+        self.clip, self.settings, self.seed, self.parts = clip, settings, seed, parts
 
     def draw_images(self, generator: nn.Module, ws: Tensor, step: int, side: str) -> Tensor:
         """Images `[N, 3, H, W]` of a generator, with the pixel noise of this step and side."""
+        mode, purpose = "random", "noise" if self.settings.noise == "paired" else f"noise of {side}"
         if self.settings.noise == "none":
-            return generator.synthesis(ws, noise_mode="none")
-        purpose = "noise" if self.settings.noise == "paired" else f"noise of {side}"
-        return generator.synthesis(ws, noise_mode="random", generator=draw(self.seed, purpose, step))
+            mode = "none"
+        if self.parts is None:
+            return generator.synthesis(ws, noise_mode=mode, generator=draw(self.seed, purpose, step))
+        noise = generator.synthesis.draw_noise(len(ws), mode, draw(self.seed, purpose, step))
+        return draw_in_parts(generator.synthesis, ws, noise, self.parts)
 
     def encode(self, images: Tensor, step: int) -> Tensor:
         """CLIP features of the step's views, `[N * max(views, 1), E]`, not normalized."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from iplkit.adapt.alignment import alignment_term
 from iplkit.adapt.anchor_memory import source_anchor
 from iplkit.adapt.checkpoints import read_page
+from iplkit.adapt.cost import lean_settings
 from iplkit.adapt.directions import averaged_direction, prompt_direction
 from iplkit.adapt.domain_modulation import domain_modulation
 from iplkit.adapt.look import Look
@@ -22,6 +23,7 @@ from iplkit.adapt.loop import Eye, Plugs, run_loop
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
 from iplkit.adapt.mixture import mix
 from iplkit.adapt.moments import moments
+from iplkit.adapt.parts import Parts
 from iplkit.adapt.prompt_lists import check_prompts, prompts_of, readable
 from iplkit.adapt.refinement import air
 from iplkit.adapt.selectors import frozen, make_selector, rows_to_free
@@ -99,7 +101,7 @@ def ipl(task: Task, align: Callable[[Tensor], Tensor] | None = None) -> Recipe:
     """
     context = make_context(task.clip, task.source, task.target, task.settings)
     models = (task.generator_source, task.clip, task.settings.mapper_pool, task.seed)
-    pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models))
+    pool = latent_pool(*models, cache=pool_path(task.cache_dir, *models), parts=task.parts)
     anchors = tuple(template_anchor(task.clip, word, task.templates) for word in (task.source, task.target))
     mapper, log = train_mapper(task.clip, context, pool, anchors, task.settings, task.seed, task.progress, align=align, keep=task.keep)
     sides = [TextSide(task.clip, context, which, task.settings, stage=2) for which in ("source", "target")]
@@ -142,6 +144,7 @@ def adapt(
     resume_dir: str | Path | None = None,
     progress: bool = True,
     cache_dir: str | Path | None = None,
+    parts: Parts | None = None,
 ) -> AdaptResult:
     """Move a generator from one domain to another, told in words.
 
@@ -160,6 +163,7 @@ def adapt(
         resume_dir: folder for checkpoints of both stages. An interrupted run of the same arguments continues there.
         progress: show bars with the time left.
         cache_dir: folder for the pool of IPL's first stage, shared by all targets.
+        parts: draw batches in parts, to save memory (`iplkit.adapt.cost.fit` finds which); the same result up to rounding.
 
     Returns:
         The adapted generator (averaged weights, unless `settings.ema` is 0), logs, and the mapper, if any.
@@ -183,6 +187,9 @@ def adapt(
         if resume_dir is not None:
             read_page(resume_dir, key)  # refuses another run's folder before the first stage
             tasks = [replace(task, keep=kept_mapper(resume_dir, number, key, settings)) for number, task in enumerate(tasks)]
+        if parts is not None:
+            settings = lean_settings(settings, parts)
+            tasks = [replace(t, settings=settings, parts=parts, look=Look(t.clip, settings, seed, parts)) for t in tasks]
         recipes = [METHODS[method](task) for task in tasks]
         plugs = [replace(r.plugs, regularizers=r.plugs.regularizers + terms(t)) for r, t in zip(recipes, tasks, strict=True)]
         if len(plugs) > 1 and plugs[0].memory is not None:

@@ -7,7 +7,7 @@ differ from run to run (``.run.json``: seconds), and for IPL the mapper (``.mapp
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from iplkit import paths, zoo
+from iplkit.adapt.cost import compared, fit
 from iplkit.adapt.methods import METHODS, PAPER, AdaptResult, adapt, check_list
 from iplkit.adapt.prompt_lists import prompts_of, read_prompts
 from iplkit.adapt.settings import AdaptSettings
@@ -132,6 +133,8 @@ def make_product(
     force: bool = False,
     allow_unknown: bool = False,
     cache: Path | None = None,
+    memory: int | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Product:
     """Adapt a generator and write it, or find that it is there already.
 
@@ -153,6 +156,8 @@ def make_product(
         force: train although the product is there.
         allow_unknown: let words through that the CLIP never saw; the record and the file's name say so.
         cache: folder of what several runs share, such as the pool of IPL's first stage; None is one inside `out`.
+        memory: bytes the process may hold; batches are then drawn in parts that fit. None draws them whole.
+        say: gets the cost card before the run, and after it again with what was measured; only with `memory`.
 
     Raises:
         UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
@@ -181,13 +186,22 @@ def make_product(
         record["allow_unknown"] = True
     if not force and (found := finished(path, record)) is not None:
         return Product(path, found, made=False)
+    if dry_run and memory is None:
+        return Product(path, record, made=False)
+    generator, cost = zoo.load("generator", profile, models), None
+    if memory is not None:
+        cost = fit(generator, [clip], settings, memory)
+        if say is not None:
+            say(f"Predicted: {cost.sentence()}")
     if dry_run:
         return Product(path, record, made=False)
-    generator = zoo.load("generator", profile, models)
     resume_dir = folder / ".resume" / path.stem
     result = adapt(
-        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=cache or folder / ".cache"
+        generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=cache or folder / ".cache",
+        parts=cost and cost.parts,
     )
+    if cost is not None and say is not None:
+        say(f"Checked: {compared(cost, result.log)}")
     record = write_product(path, record, generator, result)
     shutil.rmtree(resume_dir, ignore_errors=True)
     return Product(path, record, made=True)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from iplkit.adapt.draws import draw, draw_seed
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
+from iplkit.adapt.parts import Parts, draw_in_parts
 from iplkit.adapt.settings import MAPPERS, AdaptSettings
 from iplkit.clip.prompts import PromptContext, PromptMapper, learned_text_features, learned_text_pair
 from iplkit.clip.transformer_mapper import TransformerMapper
@@ -41,7 +42,9 @@ class Pool:
 
 
 @torch.no_grad()
-def latent_pool(generator: nn.Module, clip: nn.Module, size: int, seed: int, cache: Path | None = None) -> Pool:
+def latent_pool(
+    generator: nn.Module, clip: nn.Module, size: int, seed: int, cache: Path | None = None, parts: Parts | None = None
+) -> Pool:
     """A pool of `size` latents with their image features; not truncated, fresh pixel noise.
 
     No target domain is named here: one pool serves them all.
@@ -53,6 +56,7 @@ def latent_pool(generator: nn.Module, clip: nn.Module, size: int, seed: int, cac
         seed: which ones.
         cache: a file to read the pool from, or to write it to. A pool of another size, seed, generator
             or CLIP that is found there is computed anew.
+        parts: how many images at a time; None draws as many as a pool's batch has. The same pool up to rounding.
     """
     made_for = {"generator": fingerprint(generator), "clip": fingerprint(clip)}
     record = {"seed": seed, "size": size} | made_for
@@ -67,7 +71,8 @@ def latent_pool(generator: nn.Module, clip: nn.Module, size: int, seed: int, cac
         z = sample_z(min(POOL_BATCH, size - start), draws, generator.config.z_dim)
         ws = generator.mapping(z.to(device))
         w.append(ws[:, 0])
-        features.append(clip.encode_image(generator.synthesis(ws, noise_mode="random", generator=draws)))
+        noise = generator.synthesis.draw_noise(len(ws), "random", draws)
+        features.append(clip.encode_image(draw_in_parts(generator.synthesis, ws, noise, parts or Parts(POOL_BATCH))))
     pool = Pool(torch.cat(w), torch.cat(features), made_for)
     if cache is not None:
         write_weights(cache, {"w": pool.w, "features": pool.features}, record)

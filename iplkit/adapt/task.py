@@ -8,6 +8,7 @@ from torch import nn
 from iplkit.adapt.look import Look
 from iplkit.adapt.loop import Plugs
 from iplkit.adapt.mapper_checkpoint import MapperCheckpoint
+from iplkit.adapt.parts import Parts
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.prompts import PromptMapper
 
@@ -28,6 +29,7 @@ class Task:
     progress: bool = True
     more: tuple[tuple[nn.Module, float], ...] = ()  # further CLIPs with their weights; they vote for layers too
     keep: MapperCheckpoint | None = None  # where a first stage goes on after an interruption
+    parts: Parts | None = None  # how batches are drawn; None draws them whole
 
 
 @dataclass(frozen=True)

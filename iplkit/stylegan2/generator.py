@@ -12,15 +12,18 @@ from dataclasses import asdict, dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from iplkit.errors import UserError
+from iplkit.stylegan2.finish import finish
 from iplkit.stylegan2.fir import fir_kernel, upsample
-from iplkit.stylegan2.modconv import modulated_conv2d
+from iplkit.stylegan2.modconv import demodulation, modulated_conv2d
 from iplkit.stylegan2.styles import layer_names, row_table
 
 SLOPE = 0.2  # of the leaky ReLU
 GAIN = math.sqrt(2)  # keeps the variance through a leaky ReLU
 NOISE_MODES = ("random", "const", "none")
+WIDE = 128  # from this image side on, memory traffic decides; see `StyledConv`
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class Mapping(nn.Module):
 class StyledConv(nn.Module):
     """Modulated 3 x 3 convolution, then noise, bias and leaky ReLU; doubles the size first if `up`."""
 
-    def __init__(self, i: int, o: int, size: int, w_dim: int, *, up: bool, rng: torch.Generator):
+    def __init__(self, i: int, o: int, size: int, w_dim: int, *, up: bool, wide: bool = False, rng: torch.Generator):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(o, i, 3, 3, generator=rng))
         self.affine = EqualLinear(w_dim, i, bias_init=1, rng=rng)
@@ -156,19 +159,26 @@ class StyledConv(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise_const", torch.randn(size, size, generator=rng))
         self.up = up
+        self.wide = wide
         self.size = size
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None, fir: Tensor) -> Tensor:
         """Feature maps, ``[N, I, H, W]`` -> ``[N, O, H, W]``, or twice the side if `up`.
 
-        The leaky ReLU commutes with positive factors, so its gain is applied to the three summands instead.
+        The leaky ReLU commutes with positive factors, so its gain is applied to the three summands instead. In a `wide`
+        generator the summands and the leaky ReLU change the map in place: fewer passes over memory, and autograd keeps one
+        map less for each layer. The same numbers up to rounding; small generators stay as they were, to the last bit.
         """
         scale = 1 / math.sqrt(self.weight[0].numel())
+        shift = GAIN * self.bias
+        if self.wide:
+            y = modulated_conv2d(x, self.weight, style * scale, demodulate=False, up_kernel=fir if self.up else None)
+            factor = GAIN * demodulation(self.weight, style * scale)
+            return finish(y, factor, shift, None if noise is None else GAIN * self.noise_strength * noise, SLOPE)
         y = modulated_conv2d(x, self.weight, style * scale, gain=GAIN, up_kernel=fir if self.up else None)
-        shift = (GAIN * self.bias).to(y.dtype)[None, :, None, None]
         if noise is not None:
             y = y + (GAIN * self.noise_strength * noise).to(y.dtype)
-        return F.leaky_relu(y + shift, SLOPE)
+        return F.leaky_relu(y + shift.to(y.dtype)[None, :, None, None], SLOPE)
 
 
 class ToRGB(nn.Module):
@@ -205,9 +215,10 @@ class Synthesis(nn.Module):
                 self.layers[name] = ToRGB(widths[size], config.w_dim, rng=rng)
             else:
                 i = widths[size // 2] if kind == "up" else widths[size]
-                self.layers[name] = StyledConv(i, widths[size], size, config.w_dim, up=kind == "up", rng=rng)
+                self.layers[name] = StyledConv(i, widths[size], size, config.w_dim, up=kind == "up", wide=config.size >= WIDE, rng=rng)
         self.num_ws = config.num_ws
         self.w_dim = config.w_dim
+        self.wide = config.size >= WIDE
         self.rows = {name: row for row, names in enumerate(row_table(config.num_ws)) for name in names}
         self.register_buffer("fir", fir_kernel(), persistent=False)
 
@@ -236,15 +247,33 @@ class Synthesis(nn.Module):
             raise UserError(f"noise_mode must be one of {', '.join(NOISE_MODES)}; got {noise_mode!r}")
         if noise_mode == "random" and generator is None:
             raise UserError("noise_mode 'random' needs a torch.Generator; give one, or choose 'const' or 'none'")
-        n = len(styles["conv4"])
-        x, image = self.const.expand(n, -1, -1, -1), None
+        return self.paint(styles, self.draw_noise(len(styles["conv4"]), noise_mode, generator))
+
+    def paint(self, styles: dict[str, Tensor], noise: dict[str, Tensor | None], blockwise: bool = False) -> Tensor:
+        """The image of some styles and some noise, both name -> tensor; see `from_styles` and `draw_noise`.
+
+        Args:
+            blockwise: forget what is inside the layers, and compute it again on the way back: less memory, a third more time.
+        """
+        x, image = self.const.expand(len(styles["conv4"]), -1, -1, -1), None
+        if self.wide and x.device.type == "cpu":  # convolutions and filters are faster with channels innermost
+            x = x.contiguous(memory_format=torch.channels_last)
         for name, layer in self.layers.items():
             if isinstance(layer, ToRGB):
                 rgb = layer(x, styles[name])
                 image = rgb if image is None else rgb + self._upsample(image)
+            elif blockwise:
+                x = checkpoint(layer, x, styles[name], noise[name], self.fir, use_reentrant=False, preserve_rng_state=False)
             else:
-                x = layer(x, styles[name], self._noise(layer, n, noise_mode, generator), self.fir)
+                x = layer(x, styles[name], noise[name], self.fir)
         return image
+
+    def draw_noise(
+        self, n: int, noise_mode: str, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor | None]:
+        """Noise for `n` images: name of the layer -> ``[n, 1, H, W]``, ``[H, W]`` if stored, or None; see `from_styles`."""
+        layers = {name: layer for name, layer in self.layers.items() if isinstance(layer, StyledConv)}
+        return {name: self._noise(layer, n, noise_mode, generator) for name, layer in layers.items()}
 
     def forward(self, ws: Tensor, noise_mode: str = "random", generator: torch.Generator | None = None) -> Tensor:
         """The image of some W+ codes, ``[N, R, D]`` -> ``[N, 3, H, W]``; see `from_styles` for noise."""

@@ -1,0 +1,79 @@
+"""What the benches found, for the book: writes figures/tab-speed.* and figures/fig-speed-history.* from bench/results/history.csv.
+
+The table shows the last run of every quantity on one machine; the figure all runs, as ratio over asked, by day.
+
+    python bench/keep.py
+    python bench/keep.py --machine "AMD EPYC"      if the history knows several machines (default: the last line's)
+"""
+
+import argparse
+import csv
+import sys
+
+import pandas as pd
+
+from record import HISTORY
+
+from iplkit.plotting import label_end, new_figure
+from iplkit.records import Origin, markdown_table, save_figure, save_table
+
+ORIGIN = Origin("bench/keep.py", out="figures")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+
+
+def rows_of(machine: str | None) -> list[dict]:
+    """The history's lines of one machine that carry a ratio, oldest first."""
+    with HISTORY.open(newline="", encoding="utf-8") as stream:
+        lines = [line for line in csv.DictReader(stream) if line["ratio"]]
+    wanted = machine or lines[-1]["machine"]
+    return [line for line in lines if line["machine"] == wanted]
+
+
+def table(lines: list[dict]) -> pd.DataFrame:
+    """The last line of every quantity."""
+    last = {line["quantity"]: line for line in lines}
+    met = {"True": "yes", "False": "no"}
+    cells = [[name, float(v["ratio"]), number(v["low"]), number(v["high"]), v["asked"], met.get(v["met"], "")] for name, v in last.items()]
+    return pd.DataFrame(cells, columns=["quantity", "ratio", "lowest", "highest", "asked", "met"])
+
+
+def number(text: str) -> float | str:
+    """A number, or nothing."""
+    return float(text) if text else ""
+
+
+def history(lines: list[dict]):
+    """Ratios of whole generators by day, in the order in which they were measured."""
+    fig, ax = new_figure("text", 0.5)
+    names = [name for name in dict.fromkeys(line["quantity"] for line in lines) if "theirs against ours" in name and "backward" in name]
+    days = list(dict.fromkeys(line["day"] for line in lines))
+    for name, color in zip(names, COLORS, strict=False):
+        mine = [line for line in lines if line["quantity"] == name]
+        x, y = [days.index(line["day"]) for line in mine], [float(line["ratio"]) for line in mine]
+        reach = [[value - float(line["low"] or value) for value, line in zip(y, mine)], [float(line["high"] or value) - value for value, line in zip(y, mine)]]
+        ax.errorbar(x, y, yerr=reach, color=color, marker="o", markersize=3, linewidth=1, capsize=2)
+        label_end(ax, x[-1], y[-1], name.split(":")[0].removeprefix("generator, ").removesuffix(", forward and backward"), color)
+    ax.axhline(1, color="0.6", linewidth=0.8)
+    ax.set(xticks=range(len(days)), xticklabels=days, ylabel="times as fast", ylim=(0, None), xlim=(-0.5, len(days) - 0.2))
+    return fig
+
+
+def main() -> None:
+    """Write both, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--machine", help="processor, as the history names it")
+    options = parser.parse_args()
+    if not HISTORY.is_file():
+        sys.exit("bench/keep.py needs bench/results/history.csv; make bench writes it")
+    lines = rows_of(options.machine)
+    if not lines:
+        sys.exit(f"the history needs lines of the machine {options.machine!r}; it has none")
+    found = table(lines)
+    config = {"machine": lines[-1]["machine"], "cores": lines[-1]["cores"], "threads": lines[-1]["threads"], "torch": lines[-1]["torch"]}
+    print(markdown_table(found))
+    save_table(found, "tab-speed", ORIGIN, config=config, inputs=[HISTORY])
+    save_figure(history(lines), "fig-speed-history", ORIGIN, config=config, inputs=[HISTORY], numbers={"runs": len(lines)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""All benches, one after the other, and one table of ratios with their spread and the machine's name.
+
+    python bench/run.py             the size of the book's world: at most 15 minutes on two cores
+    python bench/run.py --full      the real sizes, three rounds or more, no limit
+
+Each bench is a process of its own. What it finds is printed as it comes, added to bench/results/history.csv, and shown once more
+as a table at the end. A bench that fails is named there; the others go on.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from record import add, machine
+
+HERE = Path(__file__).parent
+WORLD = {
+    "generator": ["bench_generator.py", "--sizes", "64", "--rounds", "5", "--no-roofline"],
+    "steps": ["bench_ipl.py", "--size", "world", "--threads", "2"],
+    "metrics": ["bench_metrics.py", "--images", "32", "--rounds", "1"],
+    "world": ["bench_world.py"],
+    "inversion": ["bench_inversion.py", "--only", "throughput"],
+}
+FULL = {
+    "generator": ["bench_generator.py", "--sizes", "64", "256", "1024", "--rounds", "3"],
+    "generator, stock allocator": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--stock", "--no-roofline"],
+    "generator, native operations": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--native", "--no-roofline"],
+    "memory": ["bench_memory.py"],
+    "steps": ["bench_ipl.py", "--size", "paper", "--threads", "2", "--rounds", "3", "--steps", "1", "--micro", "1"],
+    "metrics": ["bench_metrics.py"],
+    "world": ["bench_world.py"],
+    "inversion": ["bench_inversion.py", "--only", "throughput"],
+}
+# Parts of the package that bring a bench of their own: name -> what Python runs, if it is there.
+HOOKS = {"relevance": ("iplkit/edit/studies/run.py", ["-m", "iplkit.edit.studies.run", "relevance_speed"])}
+
+
+def commands(full: bool) -> dict[str, list[str]]:
+    """Name -> what Python runs, from the repository's root."""
+    made = {name: [str(HERE / script), *rest] for name, (script, *rest) in (FULL if full else WORLD).items()}
+    for name, (needs, command) in HOOKS.items():
+        if (HERE.parent / needs).is_file() and command[-1] in (HERE.parent / needs).read_text(encoding="utf-8"):
+            made[name] = command
+    return made
+
+
+def run(name: str, command: list[str]) -> tuple[list[dict], str]:
+    """The JSON lines a bench printed, and what went wrong or an empty text."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        child = subprocess.run([sys.executable, *command], cwd=HERE.parent, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)
+        errors.seek(0)
+        last = (errors.read().strip().splitlines() or [""])[-1]
+    lines = []
+    for text in child.stdout.splitlines():
+        try:
+            found = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "quantity" in found:
+            lines.append({"bench": name} | found)
+    print(f"{name}: {len(lines)} lines in {time.perf_counter() - began:.0f} s", flush=True)
+    return lines, f"exit code {child.returncode}: {last}" if child.returncode else ""
+
+
+def ratio(line: dict) -> float | None:
+    """The ratio of a line, under whatever name a bench gives it."""
+    value = line.get("ratio", line.get("value"))
+    return value if isinstance(value, (int, float)) else None
+
+
+def spread(line: dict) -> tuple:
+    """Smallest and largest ratio of a round, where a bench kept its rounds."""
+    if "low" in line and "high" in line:
+        return line["low"], line["high"]
+    if "seconds" in line and "reference_seconds" in line:
+        each = [theirs / ours for ours, theirs in zip(line["seconds"], line["reference_seconds"], strict=True)]
+        return round(min(each), 2), round(max(each), 2)
+    return "", ""
+
+
+def table(lines: list[dict]) -> str:
+    """One row a quantity."""
+    rows = [("quantity", "ratio", "lowest", "highest", "asked", "met")]
+    for line in lines:
+        low, high = spread(line)
+        met = {True: "yes", False: "no"}.get(line.get("met"), "")
+        rows.append(tuple(str(cell) for cell in (line["quantity"], ratio(line), low, high, line.get("asked", ""), met)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def main() -> int:
+    """Run, add to the history, print the table; exit code 1 if a bench failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the real sizes")
+    parser.add_argument("--only", action="append", help="one bench; can be repeated")
+    options = parser.parse_args()
+    chosen = commands(options.full)
+    if unknown := sorted(set(options.only or ()) - set(chosen)):
+        raise SystemExit(f"--only needs one of {', '.join(chosen)}; got {', '.join(unknown)}")
+    about, lines, wrong, began = machine(), [], {}, time.perf_counter()
+    print(f"{about['machine']}, {about['cores']} cores, load {about['load_before']}, torch {about['torch']}", flush=True)
+    for name in options.only or chosen:
+        found, problem = run(name, chosen[name])
+        if name.partition(",")[0] not in ("generator", "memory"):  # these write their own
+            kept = [{**line, "ratio": ratio(line), "low": spread(line)[0], "high": spread(line)[1]} for line in found]
+            add([about | line | {"seconds": ""} for line in kept], None)
+        lines += found
+        wrong |= {name: problem} if problem else {}
+    print(f"\n{table(lines)}\n\n{len(lines)} quantities in {(time.perf_counter() - began) / 60:.1f} minutes.")
+    for name, problem in wrong.items():
+        print(f"{name} failed: {problem}")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
