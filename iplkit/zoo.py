@@ -149,9 +149,12 @@ def entry(name: str, profile: str = "world") -> Entry:
 
     Raises:
         UserError: if the profile has no such model; the nearest names are given.
+        NotHere: if only the world has it.
     """
     found = {e.name: e for e in entries(profile)}
     if name not in found:
+        if profile == "paper" and name in {e.name for e in WORLD}:
+            raise NotHere(f"only the world has the model {name}")
         raise UserError(f"profile {profile} has no model {name!r}; {nearest(name, found)}")
     return found[name]
 

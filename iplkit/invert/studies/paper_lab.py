@@ -28,7 +28,7 @@ class PaperLab(Lab):
 
     def model(self, name: str) -> nn.Module:
         """A frozen model of the reader's; refused where the profile has no such part."""
-        if name in ("critic", "encoder"):
+        if name in ("critic", "encoder", "bridge"):
             raise NotHere(f"the world's {name} is no network of the papers")
         if name not in self.given:
             self.given[name] = zoo.load(name, "paper")
