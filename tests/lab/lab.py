@@ -34,6 +34,8 @@ def repository(folder: Path, name: str, tier: str) -> Path:
     """
     (folder / "notebooks").mkdir(parents=True)
     (folder / "iplkit").symlink_to(REPOSITORY / "iplkit")
+    (folder / "figures").mkdir()
+    (folder / "figures" / "full").symlink_to(REPOSITORY / "figures" / "full")  # numbers that notebooks read as they are printed
     shutil.copyfile(REPOSITORY / "_toc.yml", folder / "_toc.yml")
     notebook = json.loads((REPOSITORY / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
     (parameters,) = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
