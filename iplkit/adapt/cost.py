@@ -157,8 +157,7 @@ def _vote(generator: nn.Module, eye: nn.Module, settings: AdaptSettings, parts: 
     for _ in range(-(-settings.select_batch // micro)):
         ws = torch.empty(micro, generator.num_ws, generator.config.w_dim, device=generator.synthesis.const.device).requires_grad_(True)
         with InputsOnly():
-            loss = eye.encode_image(generator.synthesis(ws, noise_mode="const")).sum()
-            torch.autograd.grad(loss, ws)
+            eye.encode_image(generator.synthesis(ws, noise_mode="const")).sum().backward()
 
 
 def machine_rates(device: torch.device) -> tuple[float, float]:

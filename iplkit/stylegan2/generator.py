@@ -256,8 +256,8 @@ class Synthesis(nn.Module):
             blockwise: forget what is inside the layers, and compute it again on the way back: less memory, a third more time.
         """
         x, image = self.const.expand(len(styles["conv4"]), -1, -1, -1), None
-        if self.wide and x.device.type == "cpu":  # convolutions and filters are faster with channels innermost
-            x = x.contiguous(memory_format=torch.channels_last)
+        if self.wide and x.device.type == "cpu" and not self._is_trained():
+            x = x.contiguous(memory_format=torch.channels_last)  # faster to the image and to the latents, slower to weights
         for name, layer in self.layers.items():
             if isinstance(layer, ToRGB):
                 rgb = layer(x, styles[name])
@@ -278,6 +278,10 @@ class Synthesis(nn.Module):
     def forward(self, ws: Tensor, noise_mode: str = "random", generator: torch.Generator | None = None) -> Tensor:
         """The image of some W+ codes, ``[N, R, D]`` -> ``[N, 3, H, W]``; see `from_styles` for noise."""
         return self.from_styles(self.styles(ws), noise_mode, generator)
+
+    def _is_trained(self) -> bool:
+        """Whether this pass will be walked back to a weight."""
+        return torch.is_grad_enabled() and any(p.requires_grad for p in self.layers.parameters())
 
     def _upsample(self, image: Tensor) -> Tensor:
         with torch.autocast(image.device.type, enabled=False):

@@ -14,49 +14,6 @@ from iplkit.errors import UserError
 from iplkit.stylegan2.fir import blur
 
 
-def convolve(x: Tensor, weight: Tensor, *, spread: bool = False) -> Tensor:
-    """A "same" convolution, or with `spread` a transposed one of stride 2, ``[N, I, H, W]`` -> ``[N, O, ...]``.
-
-    With channels innermost, torch is faster on the way to the output and to the input's gradient, and slower on the way to the
-    weight's. So there that one gradient is computed from copies in the other order. A frozen weight keeps no input.
-
-    Args:
-        x: feature maps.
-        weight: ``[O, I, K, K]``, or ``[I, O, K, K]`` with `spread`.
-    """
-    innermost = x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    if innermost and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        return _Innermost.apply(x, weight, spread)
-    return _plain(x, weight, spread)
-
-
-def _plain(x: Tensor, weight: Tensor, spread: bool) -> Tensor:
-    return F.conv_transpose2d(x, weight, stride=2) if spread else F.conv2d(x, weight, padding=weight.shape[2] // 2)
-
-
-class _Innermost(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, weight, spread):
-        ctx.save_for_backward(x if weight.requires_grad else None, weight)
-        ctx.spread, ctx.shape = spread, x.shape
-        return _plain(x, weight, spread)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        x, weight = ctx.saved_tensors
-        to_x = to_weight = None
-        pad = weight.shape[2] // 2
-        if ctx.needs_input_grad[0]:
-            to_x = F.conv2d(gradient, weight, stride=2) if ctx.spread else F.conv_transpose2d(gradient, weight, padding=pad)
-        if ctx.needs_input_grad[1]:
-            x, gradient = x.contiguous(), gradient.contiguous()
-            if ctx.spread:
-                to_weight = torch.nn.grad.conv2d_weight(gradient, weight.shape, x, stride=2)
-            else:
-                to_weight = torch.nn.grad.conv2d_weight(x, weight.shape, gradient, padding=pad)
-        return to_x, to_weight, None
-
-
 def demodulation(weight: Tensor, style: Tensor, eps: float = 1e-8) -> Tensor:
     """The factor that brings each image's kernel back to unit norm, per output channel, ``[N, O]``.
 
@@ -106,9 +63,9 @@ def modulated_conv2d(
         )
     x = x * style.to(x.dtype)[:, :, None, None]  # Eq. (1), moved from the kernel to the input
     if up_kernel is None:
-        y = convolve(x, weight)
+        y = F.conv2d(x, weight, padding=weight.shape[2] // 2)
     else:
-        y = convolve(x, weight.transpose(0, 1), spread=True)  # [N, O, 2H + 1, 2W + 1]
+        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H + 1, 2W + 1]
         y = blur(y, 4 * up_kernel, padding=1)
     if demodulate:
         return y * (gain * demodulation(weight, style)).to(y.dtype)[:, :, None, None]

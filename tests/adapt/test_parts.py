@@ -65,26 +65,32 @@ def models():
     from iplkit.clip.model import ClipConfig, build_world_clip, freeze
 
     sizes = dict(image_size=16, patch_size=8, vision_width=64, vision_layers=1, text_width=64, text_layers=1, text_heads=1)
-    return Generator(GeneratorConfig(64, (8, 8, 8, 8, 8), w_dim=16, z_dim=16, n_mlp=1)), freeze(build_world_clip(ClipConfig(**sizes, embed_dim=8)))
+    return Generator(GeneratorConfig(128, (8, 8, 8, 8, 8, 8), w_dim=16, z_dim=16, n_mlp=1)), freeze(build_world_clip(ClipConfig(**sizes, embed_dim=8)))
 
 
 def test_smaller_parts_are_predicted_to_need_less_memory(models, monkeypatch):
     monkeypatch.setattr("iplkit.adapt.cost.resident", lambda device: 10**8)
     generator, clip = models
-    settings = replace(SETTINGS, batch=32)
-    needs = [predict(generator, [clip], settings, parts, RATES).memory for parts in (Parts(32), Parts(8), Parts(1), Parts(1, blockwise=True))]
+    settings = replace(SETTINGS, batch=4)
+    needs = [predict(generator, [clip], settings, parts, RATES).memory for parts in (Parts(4), Parts(2), Parts(1), Parts(1, blockwise=True))]
     assert needs == sorted(needs, reverse=True)
-    assert needs[0] - needs[1] > 0.5 * (needs[0] - needs[2])
+    assert needs[0] - needs[1] > 0.3 * (needs[0] - needs[2]) > 0
 
 
 def test_the_fastest_way_that_fits_is_chosen_and_too_small_a_budget_is_refused(models):
     generator, clip = models
-    settings = replace(SETTINGS, batch=32)
+    settings = replace(SETTINGS, batch=4)
     whole = fit(generator, [clip], settings, None)
-    assert whole.parts == Parts(32)
-    assert fit(generator, [clip], settings, int(whole.memory * 2)).parts == Parts(32)
+    assert whole.parts == Parts(4)
+    assert fit(generator, [clip], settings, int(whole.memory * 2)).parts == Parts(4)
     with pytest.raises(UserError, match="one image at a time; --memory allows 0.0"):
         fit(generator, [clip], settings, 10**6)
+
+
+def test_votes_for_layers_cost_time_by_how_often_they_are_taken(models):
+    generator, clip = models
+    steps = [predict(generator, [clip], replace(SETTINGS, selector="adaptive", select_every=n), Parts(4), RATES).step for n in (1, 10, 1000)]
+    assert steps[0] > 1.5 * steps[1] > 1.5 * steps[2]
 
 
 def test_a_card_is_compared_with_what_was_measured(models):
