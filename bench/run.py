@@ -24,6 +24,7 @@ WORLD = {
     "metrics": ["bench_metrics.py", "--images", "32", "--rounds", "1"],
     "world": ["bench_world.py"],
     "inversion": ["bench_inversion.py", "--only", "throughput"],
+    "relevance": ["bench_relevance.py"],
 }
 FULL = {
     "generator": ["bench_generator.py", "--sizes", "64", "256", "1024", "--rounds", "3"],
@@ -34,18 +35,13 @@ FULL = {
     "metrics": ["bench_metrics.py"],
     "world": ["bench_world.py"],
     "inversion": ["bench_inversion.py", "--only", "throughput"],
+    "relevance": ["bench_relevance.py"],
 }
-# Parts of the package that bring a bench of their own: name -> what Python runs, if it is there.
-HOOKS = {"relevance": ("iplkit/edit/studies/run.py", ["-m", "iplkit.edit.studies.run", "relevance_speed"])}
 
 
 def commands(full: bool) -> dict[str, list[str]]:
     """Name -> what Python runs, from the repository's root."""
-    made = {name: [str(HERE / script), *rest] for name, (script, *rest) in (FULL if full else WORLD).items()}
-    for name, (needs, command) in HOOKS.items():
-        if (HERE.parent / needs).is_file() and command[-1] in (HERE.parent / needs).read_text(encoding="utf-8"):
-            made[name] = command
-    return made
+    return {name: [str(HERE / script), *rest] for name, (script, *rest) in (FULL if full else WORLD).items()}
 
 
 def run(name: str, command: list[str]) -> tuple[list[dict], str]:
