@@ -64,12 +64,14 @@ def clear(table: Sequence[Job], tier: str, profile: str) -> list[str]:
         for path in [p for p in (run / folder).glob(".*") if TEMPORARY.fullmatch(p.name)]:
             path.unlink()
     _drop_other_code(run / "adapted", tier)
-    return [*_clear_sealed(run, table), *_clear_adapted(table)]
+    return [*_clear_sealed(run, table, profile), *_clear_adapted(table)]
 
 
-def _clear_sealed(run: Path, table: Sequence[Job]) -> list[str]:
+def _clear_sealed(run: Path, table: Sequence[Job], profile: str) -> list[str]:
     """Figures, tables and the live page's files: each has a record with their hashes."""
     outputs = {paths.root() / output for job in table for output in job.outputs}
+    if profile == "paper":  # which ones a notebook draws depends on the reader's files, so no step declares them
+        outputs |= set((run / "figures").glob("*.json"))
     records = [path for path in sorted(outputs) if path.match("figures/*.json") and not path.match("*.run.json") or path == run / LIVE]
     broken = [path for path in records if path.is_file() and not _whole(path)]
     for path in broken:

@@ -116,3 +116,14 @@ def test_processes_of_this_repositorys_runs_are_ended_and_no_others(run):
         for process in (ours, others):
             process.kill()
             process.wait()
+
+
+def test_of_the_papers_profile_every_whole_result_stays_though_no_step_declares_it(tmp_path, monkeypatch):
+    (tmp_path / "iplkit").mkdir()
+    (tmp_path / "_toc.yml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    run = paths.run_folder("smoke", "paper")
+    small_book.write_record(run / "figures", "tab-a", {"x": 1})
+    (run / "figures" / "tab-b.csv").write_text("of a killed run")
+    assert leftovers.clear([Job("a", "notebook", (), ("_build/run/paper-smoke/notebooks/a.ipynb",), "_build/run/paper-smoke/logs/a.txt", ())], "smoke", "paper") == []
+    assert names(run / "figures") == ["tab-a.csv", "tab-a.json", "tab-a.run.json"]
