@@ -73,13 +73,13 @@ def test_a_cached_pool_of_something_else_is_computed_anew(tiny_generator, tiny_c
 
 
 def test_every_target_domain_reuses_one_pool(tiny_generator, tiny_clip, short, tmp_path, monkeypatch):
-    drawn, synthesis = [], type(tiny_generator.synthesis).forward
-    monkeypatch.setattr(type(tiny_generator.synthesis), "forward", lambda self, *a, **k: drawn.append(1) or synthesis(self, *a, **k))
+    seen, encode = [], type(tiny_clip).encode_image
+    monkeypatch.setattr(type(tiny_clip), "encode_image", lambda self, *a, **k: seen.append(1) or encode(self, *a, **k))
     file = pool_path(tmp_path, tiny_generator, tiny_clip, 8, 0)
     for target in ("sketch", "statue", "werewolf"):
         pool = latent_pool(tiny_generator, tiny_clip, 8, 0, file)
         mapper, _ = run(tiny_clip, pool, short, target=target)
-        assert len(drawn) == 1 and mapper.made_for["target"] == target
+        assert len(seen) == 1 and mapper.made_for["target"] == target
 
 
 def test_a_trained_mapper_remembers_what_it_was_made_for(tiny_generator, tiny_clip, short, tmp_path):
