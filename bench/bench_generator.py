@@ -257,8 +257,9 @@ def main() -> None:
         found = ratios(size, batch, sides(generator, batch, options.peer), options.rounds, now)
         if not options.no_roofline and size <= 256:
             found += roofline(generator, batch, options.rounds, now, options.tiny)
+        special = ", native operations" * about["native"] + ", stock allocator" * (not kept)
         for line in found:
-            lines.append({"bench": "generator"} | line | about)
+            lines.append({"bench": "generator"} | line | about | {"quantity": line["quantity"] + special})
             print(json.dumps(lines[-1]), flush=True)
     add(lines, options.out, history=not options.tiny)
 

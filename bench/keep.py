@@ -45,7 +45,7 @@ def number(text: str) -> float | str:
 def history(lines: list[dict]):
     """Ratios of whole generators by day, in the order in which they were measured."""
     fig, ax = new_figure("text", 0.5)
-    names = [name for name in dict.fromkeys(line["quantity"] for line in lines) if "theirs against ours" in name and "backward" in name]
+    names = [name for name in dict.fromkeys(line["quantity"] for line in lines) if name.endswith("backward: theirs against ours")]
     days = list(dict.fromkeys(line["day"] for line in lines))
     for name, color in zip(names, COLORS, strict=False):
         mine = [line for line in lines if line["quantity"] == name]

@@ -33,6 +33,10 @@ class OneSentence(click.Group):
             if not (sentence := full_disk(error)):
                 raise
             _stop(sentence)
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":  # torch's; torch itself may not be loaded
+                raise
+            _stop("the GPU has no room for this; --memory draws batches in parts, and --device cpu needs no GPU")
         sys.exit(code if isinstance(code, int) else 0)
 
 
