@@ -121,16 +121,24 @@ def read_edit(path: str | Path, known: Known) -> Edit:
     """The edit in a file.
 
     Raises:
-        UserError: if there is no such file, it is not JSON, or `from_record` refuses it.
+        UserError: as `read_record`, or if `from_record` refuses it.
+    """
+    return from_record(read_record(path), known)
+
+
+def read_record(path: str | Path) -> dict:
+    """What an edit's file holds, not yet looked at.
+
+    Raises:
+        UserError: if there is no such file or it is not JSON.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"an edit needs an existing file; there is none at {path}")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"an edit needs a file of JSON; {path.name} is none ({error})") from error
-    return from_record(record, known)
 
 
 def write_edit(path: str | Path, edit: Edit, known: Known) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iplkit.edit.edits import DIGITS, Edit, Known, _parts, from_record, number, shown, to_record
+from iplkit.edit.edits import DIGITS, Edit, Known, _parts, from_record, number, read_record, shown, to_record
 from iplkit.edit.selection import parse_beta
 from iplkit.errors import UserError
 from iplkit.weights import atomic_path, sha256
@@ -91,13 +91,7 @@ def read_text_edit(path: str | Path, known: Known) -> TextEdit:
         UserError: no such file, no JSON, `text_edit_of` refuses it, or the latent beside it is missing or another.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"an edit needs an existing file; there is none at {path}")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"an edit needs a file of JSON; {path.name} is none ({error})") from error
-    edit = text_edit_of(record, known)
+    edit = text_edit_of(read_record(path), known)
     if edit.file:
         latent = path.parent / edit.file
         if not latent.is_file():

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -70,6 +71,24 @@ class Recipe:
     def train(self, cache: Path, steps: int | None = None, minutes: float | None = None, device: str = "cpu", threads: int = 1) -> Path:
         """Run all phases; see `Training`. Returns the file of the averaged weights."""
         return Training(self, Path(cache), device, threads).run(steps, minutes)
+
+
+@dataclass(frozen=True)
+class OfModels(Recipe):
+    """A recipe whose functions also get, as their first argument, the models that it builds on.
+
+    Args:
+        models_of: cache -> these models; asked for when training begins.
+    """
+
+    models_of: Callable[[Path], object]
+
+    def train(self, cache: Path, **how) -> Path:
+        """See `Recipe.train`."""
+        models = self.models_of(cache)
+        parts = {field.name: getattr(self, field.name) for field in fields(Recipe)}
+        parts |= {name: partial(parts[name], models) for name in ("build", "begin", "check")}
+        return Recipe(**parts).train(cache, **how)
 
 
 def fast(device: str):

@@ -6,8 +6,6 @@ penalty on the offsets is lifted, so that the far end of the knob is pSp's. In a
 renders (ReStyle), and a third of the batch stops somewhere on the way from W to W+, so that every stop is a good one. The identity network takes no part: it judges the encoder.
 """
 
-from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +19,7 @@ from iplkit.latents import mix, sample_z
 from iplkit.nets.critic import load_critic
 from iplkit.nets.encoder import Encoder, save_encoder
 from iplkit.stylegan2.checkpoints import load_generator
-from iplkit.train.common import LossOfStep, Phase, Recipe
+from iplkit.train.common import LossOfStep, OfModels, Phase
 from iplkit.train.pool import FLAGS, Pool, PoolSettings
 
 MIXED = 0.3  # of the samples, their last rows come from another person
@@ -148,16 +146,4 @@ PHASES = (
 POOLS = {"pool": PoolSettings(), "pairs": PoolSettings(16 * 1024, kind="pairs", seed=1)}
 
 
-@dataclass(frozen=True)
-class OfModels(Recipe):
-    """A recipe whose functions also get the models that it builds on, out of the cache it runs in."""
-
-    def train(self, cache: Path, **how) -> Path:
-        """See `Recipe.train`."""
-        models = models_of(cache)
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        parts |= {name: partial(parts[name], models) for name in ("build", "begin", "check")}
-        return Recipe(**parts).train(cache, **how)
-
-
-RECIPE = OfModels("encoder", PHASES, build, POOLS, begin, check, save_encoder)
+RECIPE = OfModels("encoder", PHASES, build, POOLS, begin, check, save_encoder, models_of)

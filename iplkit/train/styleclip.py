@@ -5,8 +5,6 @@ must stay alike. Alike is told by the critic here: the identity network judges t
 train with Ranger for 50,000 steps on inverted photos; here AdamW and samples of the generator do.
 """
 
-from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +19,7 @@ from iplkit.invert.perceptual import critic_perceptual
 from iplkit.latents import sample_z
 from iplkit.nets.critic import load_critic
 from iplkit.stylegan2.checkpoints import load_generator
-from iplkit.train.common import LossOfStep, Phase, Recipe
+from iplkit.train.common import LossOfStep, OfModels, Phase
 
 HIDDEN = 32  # width inside a level; published: 512
 PSI = 0.7
@@ -86,16 +84,4 @@ HOW = {"clip": 1.0, "l2": 0.8, "alike": 0.1}
 PHASES = tuple(Phase(name, steps=160, lr=0.5, seed=52 + k, batch=8, warmup=20, ema=0.98, weight_decay=0.0, settings=HOW) for k, name in enumerate(TEXTS))
 
 
-@dataclass(frozen=True)
-class OfModels(Recipe):
-    """A recipe whose functions also get the models that it builds on, out of the cache it runs in."""
-
-    def train(self, cache: Path, **how) -> Path:
-        """See `Recipe.train`."""
-        models = models_of(cache)
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        parts |= {name: partial(parts[name], models) for name in ("build", "begin", "check")}
-        return Recipe(**parts).train(cache, **how)
-
-
-RECIPE = OfModels("styleclip", PHASES, build, {}, begin, check, save_mappers)
+RECIPE = OfModels("styleclip", PHASES, build, {}, begin, check, save_mappers, models_of)
