@@ -1,14 +1,19 @@
-// Three operations on feature maps [N, C, H, W], for CPU; with WITH_CUDA also for GPUs (ops.cu).
-// Derivatives are put together in Python (functions.py) from these same three.
-#include <torch/extension.h>
+// Passes over feature maps [N, C, H, W] of a generator, for CPU; with WITH_CUDA also for GPUs (ops.cu).
+// A map lies in memory plane by plane, or with the channels innermost; each pass takes both and keeps what it finds.
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/utils/pybind.h>
+#include <algorithm>
+#include <tuple>
+#include <vector>
 
-using torch::Tensor;
+using at::Tensor;
+using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 #ifdef WITH_CUDA
 Tensor finish_cuda(const Tensor& y, const Tensor& factor, const Tensor& shift, const Tensor& noise, double slope);
-Tensor gate_cuda(const Tensor& gradient, const Tensor& result, double slope);
-Tensor resample_cuda(const Tensor& x, const Tensor& kernel, int64_t up, int64_t down, int64_t x0, int64_t x1, int64_t y0, int64_t y1);
+Four finish_backward_cuda(const Tensor& gradient, const Tensor& y, const Tensor& result, const Tensor& factor, double slope);
+Tensor blur_cuda(const Tensor& x, const Tensor& taps, int64_t pad);
 #endif
 
 static bool innermost(const Tensor& x) {  // channels innermost
@@ -19,13 +24,17 @@ static Tensor dense(const Tensor& x) {
   return innermost(x) ? x : x.contiguous();
 }
 
+static Tensor like(const Tensor& x, const Tensor& other) {
+  return innermost(other) ? x.contiguous(at::MemoryFormat::ChannelsLast) : x.contiguous();
+}
+
 // leaky_relu(y * factor[n, c] + shift[c] + noise[n, h, w]); noise may be empty.
 static Tensor finish(const Tensor& given, const Tensor& factor, const Tensor& shift, const Tensor& noise, double slope) {
 #ifdef WITH_CUDA
   if (given.is_cuda()) return finish_cuda(given, factor, shift, noise, slope);
 #endif
   const Tensor y = dense(given);
-  Tensor out = torch::empty_like(y);
+  Tensor out = at::empty_like(y);
   const int64_t n = y.size(0), c = y.size(1), area = y.size(2) * y.size(3);
   AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "finish", [&] {
     const scalar_t *in = y.const_data_ptr<scalar_t>(), *f = factor.const_data_ptr<scalar_t>(), *b = shift.const_data_ptr<scalar_t>();
@@ -35,22 +44,26 @@ static Tensor finish(const Tensor& given, const Tensor& factor, const Tensor& sh
     if (innermost(y)) {
       at::parallel_for(0, n * area, 256, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {
-          const scalar_t* row = f + (p / area) * c;
+          const scalar_t* __restrict row = f + (p / area) * c;
+          const scalar_t* __restrict from = in + p * c;
+          scalar_t* __restrict at = to + p * c;
           const scalar_t g = grain ? grain[p] : scalar_t(0);
           for (int64_t k = 0; k < c; ++k) {
-            const scalar_t v = in[p * c + k] * row[k] + b[k] + g;
-            to[p * c + k] = v < 0 ? v * s : v;
+            const scalar_t v = from[k] * row[k] + b[k] + g;
+            at[k] = v < 0 ? v * s : v;
           }
         }
       });
     } else {
-      at::parallel_for(0, n * c, 1, [&](int64_t begin, int64_t end) {
+      at::parallel_for(0, n * c, 1 + (1 << 14) / std::max<int64_t>(area, 1), [&](int64_t begin, int64_t end) {
         for (int64_t q = begin; q < end; ++q) {
           const scalar_t scale = f[q], add = b[q % c];
-          const scalar_t* g = grain ? grain + (q / c) * area : nullptr;
+          const scalar_t* __restrict g = grain ? grain + (q / c) * area : nullptr;
+          const scalar_t* __restrict from = in + q * area;
+          scalar_t* __restrict at = to + q * area;
           for (int64_t p = 0; p < area; ++p) {
-            const scalar_t v = in[q * area + p] * scale + add + (g ? g[p] : scalar_t(0));
-            to[q * area + p] = v < 0 ? v * s : v;
+            const scalar_t v = from[p] * scale + add + (g ? g[p] : scalar_t(0));
+            at[p] = v < 0 ? v * s : v;
           }
         }
       });
@@ -59,57 +72,116 @@ static Tensor finish(const Tensor& given, const Tensor& factor, const Tensor& sh
   return out;
 }
 
-// The gradient behind a leaky ReLU, from its result: gradient, times slope where the result is negative.
-static Tensor gate(const Tensor& gradient, const Tensor& result, double slope) {
-#ifdef WITH_CUDA
-  if (gradient.is_cuda()) return gate_cuda(gradient, result, slope);
-#endif
-  const Tensor sign = dense(result);
-  const Tensor g = innermost(sign) ? gradient.contiguous(at::MemoryFormat::ChannelsLast) : gradient.contiguous();
-  Tensor out = torch::empty_like(sign);
-  AT_DISPATCH_FLOATING_TYPES(g.scalar_type(), "gate", [&] {
-    const scalar_t *a = g.const_data_ptr<scalar_t>(), *r = sign.const_data_ptr<scalar_t>();
-    scalar_t* to = out.data_ptr<scalar_t>();
-    const scalar_t s = static_cast<scalar_t>(slope);
-    at::parallel_for(0, g.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) to[i] = r[i] < 0 ? a[i] * s : a[i];
-    });
-  });
-  return out;
+// One pixel of the gradient: adds to the sums of each channel, gives the sum over channels.
+template <typename T>
+static T back_pixel(const T* __restrict g, const T* __restrict y, const T* __restrict r, const T* __restrict f, T slope, int64_t c, T* __restrict to,
+                    T* __restrict products, T* __restrict sums) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t k = 0; k < c; ++k) {
+    const T inner = r[k] > 0 ? g[k] : g[k] * slope;
+    to[k] = inner * f[k];
+    products[k] += inner * y[k];
+    sums[k] += inner;
+    sum += inner;
+  }
+  return sum;
 }
 
-// Zeros between the pixels, zeros around (or a cut, if negative), the filter as a correlation, every down-th pixel.
-static Tensor resample(const Tensor& given, const Tensor& kernel, int64_t up, int64_t down, int64_t x0, int64_t x1, int64_t y0, int64_t y1) {
+// A stretch of one plane: adds to the sum of each pixel, gives the two sums of the channel.
+template <typename T>
+static std::tuple<T, T> back_plane(const T* __restrict g, const T* __restrict y, const T* __restrict r, T factor, T slope, int64_t count,
+                                   T* __restrict to, T* __restrict grain) {
+  T product = 0, sum = 0;
+#pragma omp simd reduction(+ : product, sum)
+  for (int64_t p = 0; p < count; ++p) {
+    const T inner = r[p] > 0 ? g[p] : g[p] * slope;
+    to[p] = inner * factor;
+    product += inner * y[p];
+    sum += inner;
+    grain[p] += inner;
+  }
+  return {product, sum};
+}
+
+// Gradients of `finish` for y, factor [N, C], shift of each image [N, C], and noise [N, 1, H, W], in one pass.
+// Sums go over blocks of pixels first, always the same ones, so the number of threads changes no bit.
+static Four finish_backward(const Tensor& gradient, const Tensor& given, const Tensor& signs, const Tensor& factor, double slope) {
 #ifdef WITH_CUDA
-  if (given.is_cuda()) return resample_cuda(given, kernel, up, down, x0, x1, y0, y1);
+  if (gradient.is_cuda()) return finish_backward_cuda(gradient, given, signs, factor, slope);
+#endif
+  const Tensor y = dense(given), g = like(gradient, y), result = like(signs, y);
+  const bool last = innermost(y);
+  const int64_t n = y.size(0), c = y.size(1), area = y.size(2) * y.size(3);
+  const int64_t block = last ? 256 : 4096, blocks = (area + block - 1) / block;
+  Tensor to_y = at::empty_like(y), to_noise = at::empty({n, 1, y.size(2), y.size(3)}, y.options());
+  Tensor products = at::empty({n, blocks, c}, y.options()), sums = at::empty({n, blocks, c}, y.options());
+  AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "finish_backward", [&] {
+    const scalar_t *gp = g.const_data_ptr<scalar_t>(), *yp = y.const_data_ptr<scalar_t>(), *rp = result.const_data_ptr<scalar_t>();
+    const scalar_t* fp = factor.const_data_ptr<scalar_t>();
+    scalar_t *op = to_y.data_ptr<scalar_t>(), *np = to_noise.data_ptr<scalar_t>();
+    scalar_t *ap = products.data_ptr<scalar_t>(), *bp = sums.data_ptr<scalar_t>();
+    const scalar_t s = static_cast<scalar_t>(slope);
+    at::parallel_for(0, n * blocks, 1 + (1 << 14) / std::max<int64_t>(1, std::min(area, block) * c), [&](int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t image = task / blocks, first = (task % blocks) * block, count = std::min(block, area - first);
+        scalar_t *__restrict a = ap + task * c, *__restrict b = bp + task * c, *__restrict grain = np + image * area + first;
+        const scalar_t* __restrict f = fp + image * c;
+        std::fill(last ? a : grain, last ? a + c : grain + count, scalar_t(0));
+        if (last) std::fill(b, b + c, scalar_t(0));
+        for (int64_t line = 0; line < (last ? count : c); ++line) {
+          const int64_t at = last ? (image * area + first + line) * c : (image * c + line) * area + first;
+          if (last)
+            grain[line] = back_pixel(gp + at, yp + at, rp + at, f, s, c, op + at, a, b);
+          else
+            std::tie(a[line], b[line]) = back_plane(gp + at, yp + at, rp + at, f[line], s, count, op + at, grain);
+        }
+      }
+    });
+  });
+  return {to_y, products.sum(1), sums.sum(1), to_noise};
+}
+
+// Every channel filtered with taps x taps, zeros around; rows first, then columns, through a buffer of one row.
+static Tensor blur(const Tensor& given, const Tensor& taps, int64_t pad) {
+#ifdef WITH_CUDA
+  if (given.is_cuda()) return blur_cuda(given, taps, pad);
 #endif
   const Tensor x = dense(given);
-  const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), kh = kernel.size(0), kw = kernel.size(1);
-  const int64_t oh = (h * up + y0 + y1 - kh) / down + 1, ow = (w * up + x0 + x1 - kw) / down + 1;
   const bool last = innermost(x);
-  Tensor out = torch::empty({n, c, oh, ow}, x.options(), last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous).zero_();
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "resample", [&] {
-    const scalar_t *in = x.const_data_ptr<scalar_t>(), *k = kernel.const_data_ptr<scalar_t>();
+  const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), count = taps.size(0);
+  const int64_t oh = h + 2 * pad - count + 1, ow = w + 2 * pad - count + 1;
+  Tensor out = at::empty({n, c, oh, ow}, x.options(), last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "blur", [&] {
+    const scalar_t *in = x.const_data_ptr<scalar_t>(), *t = taps.const_data_ptr<scalar_t>();
     scalar_t* to = out.data_ptr<scalar_t>();
-    const int64_t width = last ? c : 1, planes = last ? n : n * c;  // numbers a pixel, pictures
-    at::parallel_for(0, planes * oh, 1, [&](int64_t begin, int64_t end) {
+    const int64_t width = last ? c : 1, planes = last ? n : n * c, row = w * width, wide = ow * width;  // numbers a pixel; pictures
+    at::parallel_for(0, planes * oh, 1 + (1 << 14) / (row + 1), [&](int64_t begin, int64_t end) {
+      std::vector<scalar_t> space((w + 2 * pad) * width, scalar_t(0));
+      scalar_t* __restrict middle = space.data() + pad * width;
       for (int64_t line = begin; line < end; ++line) {
-        const int64_t plane = line / oh, row = line % oh;
-        scalar_t* target = to + line * ow * width;
-        for (int64_t i = 0; i < kh; ++i) {
-          const int64_t fine = row * down + i - y0;  // in the picture with zeros set in
-          if (fine < 0 || fine % up || fine / up >= h) continue;
-          const scalar_t* source = in + (plane * h + fine / up) * w * width;
-          for (int64_t j = 0; j < kw; ++j) {
-            const scalar_t tap = k[i * kw + j];
-            for (int64_t column = 0; column < ow; ++column) {
-              const int64_t place = column * down + j - x0;
-              if (place < 0 || place % up || place / up >= w) continue;
-              const scalar_t* from = source + (place / up) * width;
-              scalar_t* at = target + column * width;
-              for (int64_t m = 0; m < width; ++m) at[m] += tap * from[m];
-            }
-          }
+        const int64_t top = line % oh - pad;
+        const scalar_t* picture = in + (line / oh) * h * row;
+        bool fresh = true;
+        for (int64_t i = std::max<int64_t>(0, -top); i < std::min(count, h - top); ++i, fresh = false) {
+          const scalar_t* __restrict from = picture + (top + i) * row;
+          const scalar_t tap = t[i];
+          if (fresh)
+            for (int64_t k = 0; k < row; ++k) middle[k] = tap * from[k];
+          else
+            for (int64_t k = 0; k < row; ++k) middle[k] += tap * from[k];
+        }
+        if (fresh) std::fill(middle, middle + row, scalar_t(0));
+        scalar_t* __restrict target = to + line * wide;
+        const scalar_t* __restrict source = space.data();
+        if (count == 4) {  // StyleGAN2's filter
+          const scalar_t t0 = t[0], t1 = t[1], t2 = t[2], t3 = t[3];
+          for (int64_t k = 0; k < wide; ++k)
+            target[k] = t0 * source[k] + t1 * source[k + width] + t2 * source[k + 2 * width] + t3 * source[k + 3 * width];
+        } else {
+          for (int64_t k = 0; k < wide; ++k) target[k] = t[0] * source[k];
+          for (int64_t j = 1; j < count; ++j)
+            for (int64_t k = 0; k < wide; ++k) target[k] += t[j] * source[k + j * width];
         }
       }
     });
@@ -119,6 +191,6 @@ static Tensor resample(const Tensor& given, const Tensor& kernel, int64_t up, in
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   m.def("finish", &finish);
-  m.def("gate", &gate);
-  m.def("resample", &resample);
+  m.def("finish_backward", &finish_backward);
+  m.def("blur", &blur);
 }
