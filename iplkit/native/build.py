@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from iplkit.native.functions import make, self_test
-from iplkit.stylegan2 import finish as layer
+from iplkit.stylegan2 import passes
 
 LIMIT = 300  # seconds a compiler gets
 FOLDER = Path(__file__).parent
@@ -32,13 +32,13 @@ def enable(limit: float = LIMIT) -> bool:
     if operations is None:
         warnings.warn(f"Native operations are off, and torch's own do the work: {why}.", stacklevel=2)
         return False
-    layer.native = operations.finish
+    passes.native = operations
     return True
 
 
 def disable() -> None:
     """Back to plain torch."""
-    layer.native = None
+    passes.native = None
 
 
 @functools.cache

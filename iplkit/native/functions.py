@@ -1,7 +1,7 @@
 """The native operations with their derivatives, of any order.
 
-Each derivative is one of the same operations, or plain torch: the gradient of a resampling is a resampling with up and down
-exchanged and the filter turned round; the gradient behind a leaky ReLU is linear in what comes, so its own gradient is itself.
+A first derivative is native too: one pass where torch needs about five. A derivative of a derivative is put together from torch's
+own operations, except the filter's, which is the same filter turned round.
 """
 
 import torch
@@ -9,87 +9,114 @@ from torch import Tensor
 
 
 def make(module):
-    """`finish` and `resample` of a built module, with gradients. Returns a name space with both."""
-
-    class Gate(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, gradient, result, slope):
-            ctx.save_for_backward(result)
-            ctx.slope = slope
-            return module.gate(gradient, result, slope)
-
-        @staticmethod
-        def backward(ctx, gradient):
-            (result,) = ctx.saved_tensors
-            return Gate.apply(gradient, result, ctx.slope), None, None
+    """The operations of a built module, with gradients: `Operations`."""
 
     class Finish(torch.autograd.Function):
         @staticmethod
         def forward(ctx, y, factor, shift, noise, slope):
             result = module.finish(y, factor.contiguous(), shift.contiguous(), noise.contiguous(), slope)
-            ctx.save_for_backward(y, factor, result.detach())
-            ctx.slope, ctx.has_noise = slope, noise.numel() > 0
+            ctx.save_for_backward(y if ctx.needs_input_grad[1] else None, factor, result)
+            ctx.slope = slope
             return result
 
         @staticmethod
         def backward(ctx, gradient):
             y, factor, result = ctx.saved_tensors
             wants = ctx.needs_input_grad
-            inner = Gate.apply(gradient, result, ctx.slope)
-            to_y = inner * factor[:, :, None, None] if wants[0] else None
-            to_factor = (inner * y).sum(dim=(2, 3)) if wants[1] else None
-            to_shift = inner.sum(dim=(0, 2, 3)) if wants[2] else None
-            to_noise = inner.sum(dim=1, keepdim=True) if wants[3] and ctx.has_noise else None
-            return to_y, to_factor, to_shift, to_noise, None
+            if torch.is_grad_enabled():
+                inner = torch.where(result.detach() > 0, gradient, gradient * ctx.slope)
+                return *in_steps(inner, y, factor, wants), inner.sum(dim=1, keepdim=True) if wants[3] else None, None
+            given = gradient if y is None else y  # sums that nobody asks for may be of anything
+            to_y, to_factor, to_shift, to_noise = module.finish_backward(gradient, given, result, factor.contiguous(), ctx.slope, wants[3])
+            found = to_y, to_factor, to_shift.sum(0), to_noise
+            return *(t if wanted else None for t, wanted in zip(found, wants)), None
 
-    class Resample(torch.autograd.Function):
+    class Scale(torch.autograd.Function):
         @staticmethod
-        def forward(ctx, x, kernel, up, down, pad):
+        def forward(ctx, x, factor):
+            ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, factor)
+            return x * factor[:, :, None, None]
+
+        @staticmethod
+        def backward(ctx, gradient):
+            x, factor = ctx.saved_tensors
+            wants = *ctx.needs_input_grad, False
+            if x is None or torch.is_grad_enabled():
+                return in_steps(gradient, x, factor, wants)[:2]
+            to_x, to_factor, *_ = module.finish_backward(gradient, x, gradient, factor.contiguous(), 1.0, False)  # slope 1: no bend
+            return to_x if wants[0] else None, to_factor
+
+    class Blur(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, kernel, padding):
             ctx.save_for_backward(kernel)
-            ctx.sizes = up, down, pad, x.shape
-            return module.resample(x, kernel.contiguous(), up, down, *pad)
+            ctx.padding = padding
+            return module.blur(x, kernel.contiguous(), padding)
 
         @staticmethod
         def backward(ctx, gradient):
             (kernel,) = ctx.saved_tensors
-            up, down, (x0, _, y0, _), shape = ctx.sizes
-            (kh, kw), (h, w), (oh, ow) = kernel.shape, shape[2:], gradient.shape[2:]
-            first, left = kh - 1 - y0, kw - 1 - x0
-            below, right = h * up - oh * down + y0 - up + 1, w * up - ow * down + x0 - up + 1
-            return Resample.apply(gradient, kernel.flip(0, 1), down, up, (left, right, first, below)), None, None, None, None
+            return Blur.apply(gradient, kernel.flip(0, 1), len(kernel) - 1 - ctx.padding), None, None
 
     class Operations:
-        """`finish` as in `iplkit.stylegan2.finish`; `resample` is upfirdn2d: zeros in, pad, filter, keep every few."""
+        """What `iplkit.stylegan2.passes` asks for: `scale`, `blur` and `finish`, with its arguments; and what they can be asked."""
+
+        @staticmethod
+        def takes(x: Tensor) -> bool:
+            """Whether `x` is a map of real numbers in float32 or float64; not of fake ones, and not in half precision."""
+            return type(x) is Tensor and x.dtype in (torch.float32, torch.float64)
+
+        @staticmethod
+        def filters(kernel: Tensor) -> bool:
+            """Whether a filter ``[K, K]`` is a column times a row; on a GPU any will do."""
+            if kernel.is_cuda:
+                return True
+            product, whole = kernel.sum(1)[:, None] * kernel.sum(0), kernel * kernel.sum()
+            return kernel.shape[0] == kernel.shape[1] and bool((product - whole).abs().max() <= 1e-6 * whole.abs().max()) and bool(kernel.sum())
+
+        @staticmethod
+        def scale(x: Tensor, factor: Tensor) -> Tensor:
+            return Scale.apply(x, factor)
+
+        @staticmethod
+        def blur(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
+            return Blur.apply(x, kernel, padding)
 
         @staticmethod
         def finish(y: Tensor, factor: Tensor, shift: Tensor, noise: Tensor | None, slope: float) -> Tensor:
             grain = y.new_empty(0) if noise is None else noise.expand(len(y), 1, *y.shape[2:])
             return Finish.apply(y, factor, shift, grain, slope)
 
-        @staticmethod
-        def resample(x: Tensor, kernel: Tensor, up: int = 1, down: int = 1, pad: tuple[int, int, int, int] = (0, 0, 0, 0)) -> Tensor:
-            """``[N, C, H, W]`` -> ``[N, C, H', W']``; `kernel` ``[K, K]`` is fixed, `pad` is left, right, top, bottom."""
-            return Resample.apply(x, kernel.to(x.dtype), up, down, pad)
-
     return Operations
+
+
+def in_steps(inner: Tensor, y: Tensor | None, factor: Tensor, wants: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+    """Gradients of ``y * factor + shift`` for the three, step by step, so that they have gradients themselves."""
+    to_y = inner * factor[:, :, None, None] if wants[0] else None
+    to_factor = (inner * y).sum(dim=(2, 3)) if wants[1] else None
+    return to_y, to_factor, inner.sum(dim=(0, 2, 3)) if wants[2] else None
 
 
 def self_test(operations, device: str = "cpu") -> str:
     """What differs from torch by more than 1e-5, or an empty text."""
     import torch.nn.functional as F
 
+    from iplkit.stylegan2.fir import fir_kernel
+
     rng = torch.Generator().manual_seed(0)
     draw = lambda *shape: torch.randn(*shape, generator=rng).to(device)  # noqa: E731
     for layout in (torch.contiguous_format, torch.channels_last):
-        y, factor, shift, noise = draw(2, 5, 6, 7), draw(2, 5), draw(5), draw(2, 1, 6, 7)
+        y, factor, shift, noise = draw(2, 5, 16, 17), draw(2, 5), draw(5), draw(2, 1, 16, 17)
         inputs = [t.requires_grad_(True) for t in (y.contiguous(memory_format=layout), factor, shift, noise)]
-        mine = operations.finish(*inputs, 0.2)
-        pure = F.leaky_relu(inputs[0] * factor[:, :, None, None] + shift[:, None, None] + noise, 0.2)
-        pairs = [(mine, pure), *zip(*(torch.autograd.grad(out.square().sum(), inputs) for out in (mine, pure)))]
-        kernel, x = draw(4, 4), draw(2, 5, 6, 7).contiguous(memory_format=layout).requires_grad_(True)
-        mine = operations.resample(x, kernel, 2, 1, (2, 1, 2, 1))
-        spaced = F.conv_transpose2d(x, kernel.flip(0, 1).expand(5, 1, 4, 4), stride=2, padding=1, groups=5)
-        pairs += [(mine, spaced), *zip(*(torch.autograd.grad(out.square().sum(), x) for out in (mine, spaced)))]
+        y, factor, shift, noise = inputs
+        kernel = 4 * fir_kernel().to(device)
+        pure = F.leaky_relu(y * factor[:, :, None, None] + shift[:, None, None] + noise, 0.2)
+        both = [(operations.finish(*inputs, 0.2), pure, inputs)]
+        both.append((operations.scale(y, factor), y * factor[:, :, None, None], inputs[:2]))
+        both.append((operations.blur(y, kernel, 1), F.conv2d(y, kernel.expand(5, 1, 4, 4), padding=1, groups=5), inputs[:1]))
+        pairs = []
+        for mine, pure, of in both:
+            pairs += [(mine, pure), *zip(*(torch.autograd.grad(out.square().sum(), of) for out in (mine, pure)))]
         for ours, theirs in pairs:
             apart = float((ours - theirs).detach().abs().max() / theirs.detach().abs().max().clamp(min=1e-3))
             if not apart <= 1e-5:

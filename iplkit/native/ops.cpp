@@ -12,8 +12,8 @@ using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 #ifdef WITH_CUDA
 Tensor finish_cuda(const Tensor& y, const Tensor& factor, const Tensor& shift, const Tensor& noise, double slope);
-Four finish_backward_cuda(const Tensor& gradient, const Tensor& y, const Tensor& result, const Tensor& factor, double slope);
-Tensor blur_cuda(const Tensor& x, const Tensor& taps, int64_t pad);
+Four finish_backward_cuda(const Tensor& gradient, const Tensor& y, const Tensor& result, const Tensor& factor, double slope, bool wants_noise);
+Tensor blur_cuda(const Tensor& x, const Tensor& kernel, int64_t pad);
 #endif
 
 static bool innermost(const Tensor& x) {  // channels innermost
@@ -73,7 +73,7 @@ static Tensor finish(const Tensor& given, const Tensor& factor, const Tensor& sh
 }
 
 // One pixel of the gradient: adds to the sums of each channel, gives the sum over channels.
-template <typename T>
+template <bool noise, typename T>
 static T back_pixel(const T* __restrict g, const T* __restrict y, const T* __restrict r, const T* __restrict f, T slope, int64_t c, T* __restrict to,
                     T* __restrict products, T* __restrict sums) {
   T sum = 0;
@@ -83,7 +83,7 @@ static T back_pixel(const T* __restrict g, const T* __restrict y, const T* __res
     to[k] = inner * f[k];
     products[k] += inner * y[k];
     sums[k] += inner;
-    sum += inner;
+    if (noise) sum += inner;
   }
   return sum;
 }
@@ -104,11 +104,12 @@ static std::tuple<T, T> back_plane(const T* __restrict g, const T* __restrict y,
   return {product, sum};
 }
 
-// Gradients of `finish` for y, factor [N, C], shift of each image [N, C], and noise [N, 1, H, W], in one pass.
+// Gradients of `finish` for y, factor [N, C], shift of each image [N, C], and noise [N, 1, H, W], in one pass. What it gives for noise is right only if wanted.
 // Sums go over blocks of pixels first, always the same ones, so the number of threads changes no bit.
-static Four finish_backward(const Tensor& gradient, const Tensor& given, const Tensor& signs, const Tensor& factor, double slope) {
+static Four finish_backward(const Tensor& gradient, const Tensor& given, const Tensor& signs, const Tensor& factor, double slope,
+                            bool wants_noise) {
 #ifdef WITH_CUDA
-  if (gradient.is_cuda()) return finish_backward_cuda(gradient, given, signs, factor, slope);
+  if (gradient.is_cuda()) return finish_backward_cuda(gradient, given, signs, factor, slope, wants_noise);
 #endif
   const Tensor y = dense(given), g = like(gradient, y), result = like(signs, y);
   const bool last = innermost(y);
@@ -132,7 +133,7 @@ static Four finish_backward(const Tensor& gradient, const Tensor& given, const T
         for (int64_t line = 0; line < (last ? count : c); ++line) {
           const int64_t at = last ? (image * area + first + line) * c : (image * c + line) * area + first;
           if (last)
-            grain[line] = back_pixel(gp + at, yp + at, rp + at, f, s, c, op + at, a, b);
+            grain[line] = (wants_noise ? back_pixel<true, scalar_t> : back_pixel<false, scalar_t>)(gp + at, yp + at, rp + at, f, s, c, op + at, a, b);
           else
             std::tie(a[line], b[line]) = back_plane(gp + at, yp + at, rp + at, f[line], s, count, op + at, grain);
         }
@@ -142,18 +143,18 @@ static Four finish_backward(const Tensor& gradient, const Tensor& given, const T
   return {to_y, products.sum(1), sums.sum(1), to_noise};
 }
 
-// Every channel filtered with taps x taps, zeros around; rows first, then columns, through a buffer of one row.
-static Tensor blur(const Tensor& given, const Tensor& taps, int64_t pad) {
+// Every channel filtered, zeros around. The kernel is the product of a column and a row: first down, then along, by way of one row.
+static Tensor blur(const Tensor& given, const Tensor& kernel, int64_t pad) {
 #ifdef WITH_CUDA
-  if (given.is_cuda()) return blur_cuda(given, taps, pad);
+  if (given.is_cuda()) return blur_cuda(given, kernel, pad);
 #endif
-  const Tensor x = dense(given);
+  const Tensor x = dense(given), column = kernel.sum(1), along = kernel.sum(0) / kernel.sum();
   const bool last = innermost(x);
-  const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), count = taps.size(0);
+  const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), count = kernel.size(0);
   const int64_t oh = h + 2 * pad - count + 1, ow = w + 2 * pad - count + 1;
   Tensor out = at::empty({n, c, oh, ow}, x.options(), last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "blur", [&] {
-    const scalar_t *in = x.const_data_ptr<scalar_t>(), *t = taps.const_data_ptr<scalar_t>();
+    const scalar_t *in = x.const_data_ptr<scalar_t>(), *down = column.const_data_ptr<scalar_t>(), *t = along.const_data_ptr<scalar_t>();
     scalar_t* to = out.data_ptr<scalar_t>();
     const int64_t width = last ? c : 1, planes = last ? n : n * c, row = w * width, wide = ow * width;  // numbers a pixel; pictures
     at::parallel_for(0, planes * oh, 1 + (1 << 14) / (row + 1), [&](int64_t begin, int64_t end) {
@@ -165,7 +166,7 @@ static Tensor blur(const Tensor& given, const Tensor& taps, int64_t pad) {
         bool fresh = true;
         for (int64_t i = std::max<int64_t>(0, -top); i < std::min(count, h - top); ++i, fresh = false) {
           const scalar_t* __restrict from = picture + (top + i) * row;
-          const scalar_t tap = t[i];
+          const scalar_t tap = down[i];
           if (fresh)
             for (int64_t k = 0; k < row; ++k) middle[k] = tap * from[k];
           else

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from iplkit.errors import UserError
-from iplkit.stylegan2.finish import finish
 from iplkit.stylegan2.fir import fir_kernel, upsample
 from iplkit.stylegan2.modconv import demodulation, modulated_conv2d
+from iplkit.stylegan2.passes import finish
 from iplkit.stylegan2.styles import layer_names, row_table
 
 SLOPE = 0.2  # of the leaky ReLU

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iplkit.errors import UserError
-from iplkit.stylegan2.fir import blur
+from iplkit.stylegan2.passes import blur, scale
 
 
 def demodulation(weight: Tensor, style: Tensor, eps: float = 1e-8) -> Tensor:
@@ -61,7 +61,7 @@ def modulated_conv2d(
             f"x {tuple(x.shape)} needs weight [O, {channels}, K, K] and style [{n}, {channels}]; "
             f"got weight {tuple(weight.shape)} and style {tuple(style.shape)}"
         )
-    x = x * style.to(x.dtype)[:, :, None, None]  # Eq. (1), moved from the kernel to the input
+    x = scale(x, style)  # Eq. (1), moved from the kernel to the input
     if up_kernel is None:
         y = F.conv2d(x, weight, padding=weight.shape[2] // 2)
     else:
