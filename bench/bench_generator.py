@@ -15,6 +15,8 @@ generator's own 3 x 3 convolutions one by one, forward, without anything around 
 the matrix rate is that of a product of two 2048 x 2048 matrices. Stage 2 is one update as `adapt` makes it: source images, adapted
 images, a ViT-B/32 that sees both, gradients of the layers that 2/3 of the rows drive; no vote.
 
+With --native our side uses the operations of `iplkit.native`, and one more line for each size holds it against itself without them.
+
     python bench/bench_generator.py --tiny                  seconds: proves that it runs
     python bench/bench_generator.py                         256 px, batch 4
     python bench/bench_generator.py --sizes 64 256 1024 --rounds 5 --peer stylegan2-pytorch
@@ -97,6 +99,27 @@ def sides(generator: Generator, batch: int, peer) -> list[Side]:
     if peer is not None:
         drawn.own = True  # as the others, it draws new noise in each pass
     return made
+
+
+def against_plain(size: int, batch: int, ours: Side, rounds: int, now) -> list[dict]:
+    """Native operations against torch's own, our side without them over our side with them: interleaved rounds."""
+    from iplkit import native
+
+    plain, switches = Side("plain", ours.draw, ours.weights), (native.disable, native.enable)
+    pair = Side("native", ours.draw, ours.weights)
+    for turn in range(rounds + 1):
+        for on in (False, True) if turn % 2 == 0 else (True, False):
+            switches[on]()
+            (plain, pair)[on].time(now)
+    lines = []
+    for kind, words in (("forward", "forward"), ("both", "forward and backward")):
+        slow, fast = plain.seconds[kind][1:], pair.seconds[kind][1:]  # the first round warms up
+        each = [a / b for a, b in zip(slow, fast, strict=True)]
+        line = {"quantity": f"generator, {size} px, batch {batch}, {words}: torch's own operations against native ones"}
+        line |= {"ratio": round(statistics.median(slow) / statistics.median(fast), 2), "low": round(min(each), 2), "high": round(max(each), 2)}
+        lines.append(line | {"seconds": round(statistics.median(fast), 3)})
+    native.enable()
+    return lines
 
 
 def check_images(made: list[Side]) -> None:
@@ -254,11 +277,14 @@ def main() -> None:
     for size in [16] if options.tiny else options.sizes:
         batch = options.batch or BATCH.get(size, 4)
         generator = Generator(config(size, 16 if options.tiny else 1), seed=0)
-        found = ratios(size, batch, sides(generator, batch, options.peer), options.rounds, now)
+        made = sides(generator, batch, options.peer)
+        found = ratios(size, batch, made, options.rounds, now)
+        if about["native"]:
+            found += against_plain(size, batch, made[0], options.rounds, now)
         if not options.no_roofline and size <= 256:
             found += roofline(generator, batch, options.rounds, now, options.tiny)
-        special = ", native operations" * about["native"] + ", stock allocator" * (not kept)
         for line in found:
+            special = ", native operations" * (about["native"] and "native" not in line["quantity"]) + ", stock allocator" * (not kept)
             lines.append({"bench": "generator"} | line | about | {"quantity": line["quantity"] + special})
             print(json.dumps(lines[-1]), flush=True)
     add(lines, options.out, history=not options.tiny)

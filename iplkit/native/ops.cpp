@@ -72,20 +72,33 @@ static Tensor finish(const Tensor& given, const Tensor& factor, const Tensor& sh
   return out;
 }
 
-// One pixel of the gradient: adds to the sums of each channel, gives the sum over channels.
-template <bool noise, typename T>
-static T back_pixel(const T* __restrict g, const T* __restrict y, const T* __restrict r, const T* __restrict f, T slope, int64_t c, T* __restrict to,
-                    T* __restrict products, T* __restrict sums) {
-  T sum = 0;
+// W channels of a block of pixels, `c` numbers from pixel to pixel: gives the sums of each channel, adds to the sum of each pixel.
+template <int64_t W, bool noise, typename T>
+static void back_stripe(const T* __restrict g, const T* __restrict y, const T* __restrict r, const T* __restrict f, T slope, int64_t count, int64_t c,
+                        T* __restrict to, T* __restrict products, T* __restrict sums, T* __restrict grain) {
+  T a[W] = {}, b[W] = {};
+  for (int64_t p = 0; p < count; ++p) {
+    T sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t k = 0; k < c; ++k) {
-    const T inner = r[k] > 0 ? g[k] : g[k] * slope;
-    to[k] = inner * f[k];
-    products[k] += inner * y[k];
-    sums[k] += inner;
-    if (noise) sum += inner;
+    for (int64_t k = 0; k < W; ++k) {
+      const T inner = r[p * c + k] > 0 ? g[p * c + k] : g[p * c + k] * slope;
+      to[p * c + k] = inner * f[k];
+      a[k] += inner * y[p * c + k];
+      b[k] += inner;
+      if (noise) sum += inner;
+    }
+    if (noise) grain[p] += sum;
   }
-  return sum;
+  std::copy(a, a + W, products);
+  std::copy(b, b + W, sums);
+}
+
+// All channels of a block of pixels, in stripes whose sums stay in registers.
+template <bool noise, typename T>
+static void back_pixels(const T* g, const T* y, const T* r, const T* f, T slope, int64_t count, int64_t c, T* to, T* products, T* sums, T* grain) {
+  int64_t k = 0;
+  for (; k + 32 <= c; k += 32) back_stripe<32, noise, T>(g + k, y + k, r + k, f + k, slope, count, c, to + k, products + k, sums + k, grain);
+  for (; k < c; ++k) back_stripe<1, noise, T>(g + k, y + k, r + k, f + k, slope, count, c, to + k, products + k, sums + k, grain);
 }
 
 // A stretch of one plane: adds to the sum of each pixel, gives the two sums of the channel.
@@ -126,16 +139,17 @@ static Four finish_backward(const Tensor& gradient, const Tensor& given, const T
     at::parallel_for(0, n * blocks, 1 + (1 << 14) / std::max<int64_t>(1, std::min(area, block) * c), [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; ++task) {
         const int64_t image = task / blocks, first = (task % blocks) * block, count = std::min(block, area - first);
-        scalar_t *__restrict a = ap + task * c, *__restrict b = bp + task * c, *__restrict grain = np + image * area + first;
-        const scalar_t* __restrict f = fp + image * c;
-        std::fill(last ? a : grain, last ? a + c : grain + count, scalar_t(0));
-        if (last) std::fill(b, b + c, scalar_t(0));
-        for (int64_t line = 0; line < (last ? count : c); ++line) {
-          const int64_t at = last ? (image * area + first + line) * c : (image * c + line) * area + first;
-          if (last)
-            grain[line] = (wants_noise ? back_pixel<true, scalar_t> : back_pixel<false, scalar_t>)(gp + at, yp + at, rp + at, f, s, c, op + at, a, b);
-          else
-            std::tie(a[line], b[line]) = back_plane(gp + at, yp + at, rp + at, f[line], s, count, op + at, grain);
+        scalar_t *a = ap + task * c, *b = bp + task * c, *grain = np + image * area + first;
+        const scalar_t* f = fp + image * c;
+        std::fill(grain, grain + count, scalar_t(0));
+        if (last) {
+          const int64_t at = (image * area + first) * c;
+          (wants_noise ? back_pixels<true, scalar_t> : back_pixels<false, scalar_t>)(gp + at, yp + at, rp + at, f, s, count, c, op + at, a, b, grain);
+          continue;
+        }
+        for (int64_t k = 0; k < c; ++k) {
+          const int64_t at = (image * c + k) * area + first;
+          std::tie(a[k], b[k]) = back_plane(gp + at, yp + at, rp + at, f[k], s, count, op + at, grain);
         }
       }
     });

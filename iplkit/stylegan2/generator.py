@@ -172,7 +172,7 @@ class StyledConv(nn.Module):
         scale = 1 / math.sqrt(self.weight[0].numel())
         shift = GAIN * self.bias
         if self.wide:
-            y = modulated_conv2d(x, self.weight, style * scale, demodulate=False, up_kernel=fir if self.up else None)
+            y = modulated_conv2d(x, self.weight, style * scale, demodulate=False, up_kernel=fir if self.up else None, wide=True)
             factor = GAIN * demodulation(self.weight, style * scale)
             return finish(y, factor, shift, None if noise is None else GAIN * self.noise_strength * noise, SLOPE)
         y = modulated_conv2d(x, self.weight, style * scale, gain=GAIN, up_kernel=fir if self.up else None)

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from iplkit.errors import UserError
-from iplkit.stylegan2.passes import blur, scale
+from iplkit.stylegan2 import passes
+from iplkit.stylegan2.fir import blur
 
 
 def demodulation(weight: Tensor, style: Tensor, eps: float = 1e-8) -> Tensor:
@@ -38,6 +39,7 @@ def modulated_conv2d(
     demodulate: bool = True,
     gain: float = 1.0,
     up_kernel: Tensor | None = None,
+    wide: bool = False,
 ) -> Tensor:
     """Convolve each image with its own modulated kernel; "same" padding.
 
@@ -48,6 +50,7 @@ def modulated_conv2d(
         demodulate: apply Eq. (3). ToRGB is the one layer that does not.
         gain: multiplies the result.
         up_kernel: low-pass filter ``[4, 4]`` with sum 1; if given, the size doubles.
+        wide: of a large generator: native operations may do what surrounds the convolution, if they were switched on.
 
     Returns:
         Feature maps, ``[N, O, H, W]``, or ``[N, O, 2H, 2W]`` with `up_kernel`.
@@ -61,12 +64,12 @@ def modulated_conv2d(
             f"x {tuple(x.shape)} needs weight [O, {channels}, K, K] and style [{n}, {channels}]; "
             f"got weight {tuple(weight.shape)} and style {tuple(style.shape)}"
         )
-    x = scale(x, style)  # Eq. (1), moved from the kernel to the input
+    x = passes.scale(x, style) if wide else x * style.to(x.dtype)[:, :, None, None]  # Eq. (1), moved from the kernel to the input
     if up_kernel is None:
         y = F.conv2d(x, weight, padding=weight.shape[2] // 2)
     else:
         y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N, O, 2H + 1, 2W + 1]
-        y = blur(y, 4 * up_kernel, padding=1)
+        y = (passes.blur if wide else blur)(y, 4 * up_kernel, padding=1)
     if demodulate:
         return y * (gain * demodulation(weight, style)).to(y.dtype)[:, :, None, None]
     return y if gain == 1 else y * gain
