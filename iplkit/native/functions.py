@@ -25,26 +25,14 @@ def make(module):
             wants = ctx.needs_input_grad
             if torch.is_grad_enabled():
                 inner = torch.where(result.detach() > 0, gradient, gradient * ctx.slope)
-                return *in_steps(inner, y, factor, wants), inner.sum(dim=1, keepdim=True) if wants[3] else None, None
+                to_y = inner * factor[:, :, None, None] if wants[0] else None
+                to_factor = (inner * y).sum(dim=(2, 3)) if wants[1] else None
+                to_shift = inner.sum(dim=(0, 2, 3)) if wants[2] else None
+                return to_y, to_factor, to_shift, inner.sum(dim=1, keepdim=True) if wants[3] else None, None
             given = gradient if y is None else y  # sums that nobody asks for may be of anything
             to_y, to_factor, to_shift, to_noise = module.finish_backward(gradient, given, result, factor.contiguous(), ctx.slope, wants[3])
             found = to_y, to_factor, to_shift.sum(0), to_noise
             return *(t if wanted else None for t, wanted in zip(found, wants)), None
-
-    class Scale(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x, factor):
-            ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, factor)
-            return x * factor[:, :, None, None]
-
-        @staticmethod
-        def backward(ctx, gradient):
-            x, factor = ctx.saved_tensors
-            wants = *ctx.needs_input_grad, False
-            if x is None or torch.is_grad_enabled():
-                return in_steps(gradient, x, factor, wants)[:2]
-            to_x, to_factor, *_ = module.finish_backward(gradient, x, gradient, factor.contiguous(), 1.0, False)  # slope 1: no bend
-            return to_x if wants[0] else None, to_factor
 
     class Blur(torch.autograd.Function):
         @staticmethod
@@ -59,7 +47,7 @@ def make(module):
             return Blur.apply(gradient, kernel.flip(0, 1), len(kernel) - 1 - ctx.padding), None, None
 
     class Operations:
-        """What `iplkit.stylegan2.passes` asks for: `scale`, `blur` and `finish`, with its arguments; and what they can be asked."""
+        """What `iplkit.stylegan2.passes` asks for: `blur` and `finish`, and what they can be asked."""
 
         @staticmethod
         def takes(x: Tensor) -> bool:
@@ -75,10 +63,6 @@ def make(module):
             return kernel.shape[0] == kernel.shape[1] and bool((product - whole).abs().max() <= 1e-6 * whole.abs().max()) and bool(kernel.sum())
 
         @staticmethod
-        def scale(x: Tensor, factor: Tensor) -> Tensor:
-            return Scale.apply(x, factor)
-
-        @staticmethod
         def blur(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
             return Blur.apply(x, kernel, padding)
 
@@ -88,13 +72,6 @@ def make(module):
             return Finish.apply(y, factor, shift, grain, slope)
 
     return Operations
-
-
-def in_steps(inner: Tensor, y: Tensor | None, factor: Tensor, wants: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
-    """Gradients of ``y * factor + shift`` for the three, step by step, so that they have gradients themselves."""
-    to_y = inner * factor[:, :, None, None] if wants[0] else None
-    to_factor = (inner * y).sum(dim=(2, 3)) if wants[1] else None
-    return to_y, to_factor, inner.sum(dim=(0, 2, 3)) if wants[2] else None
 
 
 def self_test(operations, device: str = "cpu") -> str:
@@ -112,7 +89,6 @@ def self_test(operations, device: str = "cpu") -> str:
         kernel = 4 * fir_kernel().to(device)
         pure = F.leaky_relu(y * factor[:, :, None, None] + shift[:, None, None] + noise, 0.2)
         both = [(operations.finish(*inputs, 0.2), pure, inputs)]
-        both.append((operations.scale(y, factor), y * factor[:, :, None, None], inputs[:2]))
         both.append((operations.blur(y, kernel, 1), F.conv2d(y, kernel.expand(5, 1, 4, 4), padding=1, groups=5), inputs[:1]))
         pairs = []
         for mine, pure, of in both:

@@ -50,7 +50,7 @@ def modulated_conv2d(
         demodulate: apply Eq. (3). ToRGB is the one layer that does not.
         gain: multiplies the result.
         up_kernel: low-pass filter ``[4, 4]`` with sum 1; if given, the size doubles.
-        wide: of a large generator: native operations may do what surrounds the convolution, if they were switched on.
+        wide: of a large generator: a native operation may do the filter, if they were switched on.
 
     Returns:
         Feature maps, ``[N, O, H, W]``, or ``[N, O, 2H, 2W]`` with `up_kernel`.
@@ -64,7 +64,7 @@ def modulated_conv2d(
             f"x {tuple(x.shape)} needs weight [O, {channels}, K, K] and style [{n}, {channels}]; "
             f"got weight {tuple(weight.shape)} and style {tuple(style.shape)}"
         )
-    x = passes.scale(x, style) if wide else x * style.to(x.dtype)[:, :, None, None]  # Eq. (1), moved from the kernel to the input
+    x = x * style.to(x.dtype)[:, :, None, None]  # Eq. (1), moved from the kernel to the input
     if up_kernel is None:
         y = F.conv2d(x, weight, padding=weight.shape[2] // 2)
     else:

@@ -1,4 +1,4 @@
-"""What surrounds a convolution, in as few passes over memory as it takes.
+"""What follows a convolution, in as few passes over memory as it takes.
 
 Each function asks a native operation if they were switched on (`iplkit.native`), and torch otherwise. Both give the same numbers
 up to rounding.
@@ -13,14 +13,6 @@ from torch import Tensor
 from iplkit.stylegan2 import fir
 
 native = None  # `iplkit.native.enable` puts its operations here
-
-
-def scale(x: Tensor, factor: Tensor) -> Tensor:
-    """``x * factor``, a factor for each image and channel, ``[N, C, H, W]`` and ``[N, C]``."""
-    factor = factor.to(x.dtype)
-    if native is not None and native.takes(x):
-        return native.scale(x, factor)
-    return x * factor[:, :, None, None]
 
 
 def blur(x: Tensor, kernel: Tensor, padding: int) -> Tensor:

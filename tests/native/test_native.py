@@ -42,10 +42,6 @@ def finish_in_torch(y, factor, shift, noise):
     return F.leaky_relu(y if noise is None else y + noise, 0.2)
 
 
-def scale_in_torch(x, factor):
-    return x * factor[:, :, None, None]
-
-
 def blur_in_torch(x, padding):
     return F.conv2d(x, FILTER.to(x).expand(x.shape[1], 1, 4, 4), padding=padding, groups=x.shape[1])
 
@@ -63,19 +59,6 @@ def test_finish_has_right_first_and_second_derivatives(operations, layout, grain
     torch.testing.assert_close(finished(*inputs), finish_in_torch(*inputs, *[None] * (4 - len(inputs))), atol=1e-12, rtol=1e-12)
     assert gradcheck(finished, inputs)
     assert gradgradcheck(finished, inputs)
-
-
-@needs_compiler
-@LAYOUTS
-def test_scaling_has_right_first_and_second_derivatives(operations, layout):
-    x, factor = draws((2, 3, 3, 5), (2, 3))
-
-    def scaled(x, factor):
-        return operations.scale(x.contiguous(memory_format=layout), factor)
-
-    torch.testing.assert_close(scaled(x, factor), scale_in_torch(x, factor), atol=1e-12, rtol=1e-12)
-    assert gradcheck(scaled, (x, factor))
-    assert gradgradcheck(scaled, (x, factor))
 
 
 @needs_compiler
@@ -103,7 +86,6 @@ def test_maps_of_odd_sizes_have_the_gradients_of_torch_in_float32(operations, la
     rng = torch.Generator().manual_seed(1)
     for mine, pure, inputs in (
         (lambda y, f, s, n: operations.finish(y, f, s, n, 0.2), finish_in_torch, maps),
-        (operations.scale, scale_in_torch, maps[:2]),
         (lambda x: operations.blur(x, FILTER.float(), 2), lambda x: blur_in_torch(x, 2), maps[:1]),
     ):
         ours, theirs = mine(laid, *inputs[1:]), pure(*inputs)
@@ -122,11 +104,6 @@ def test_what_is_frozen_gets_no_gradient_and_changes_no_other(operations, frozen
     mine = torch.autograd.grad(operations.finish(*inputs, 0.2).pow(3).sum(), free)
     for a, b in zip(mine, torch.autograd.grad(finish_in_torch(*inputs).pow(3).sum(), free)):
         torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-12)
-    if set(frozen) & {0, 1}:
-        pair = [t for t in inputs[:2] if t.requires_grad]
-        mine = torch.autograd.grad(operations.scale(*inputs[:2]).pow(3).sum(), pair) if pair else ()
-        for a, b in zip(mine, torch.autograd.grad(scale_in_torch(*inputs[:2]).pow(3).sum(), pair) if pair else ()):
-            torch.testing.assert_close(a, b, atol=1e-12, rtol=1e-12)
 
 
 @needs_compiler
