@@ -29,7 +29,7 @@ WORLD = {
 FULL = {
     "generator": ["bench_generator.py", "--sizes", "64", "256", "1024", "--rounds", "3"],
     "generator, stock allocator": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--stock", "--no-roofline"],
-    "generator, native operations": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--native", "--no-roofline"],
+    "generator, native operations": ["bench_generator.py", "--sizes", "256", "1024", "--rounds", "3", "--native", "--no-roofline"],
     "memory": ["bench_memory.py"],
     "steps": ["bench_ipl.py", "--size", "paper", "--threads", "2", "--rounds", "3", "--steps", "1", "--micro", "1"],
     "metrics": ["bench_metrics.py"],

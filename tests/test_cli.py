@@ -124,3 +124,14 @@ def test_serve_shows_the_book_on_this_machine_only(book):
                 assert answer.read() == b"the book"
         finally:
             process.terminate()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_adapt_switches_native_operations_on_only_where_asked(monkeypatch, tmp_path, asked):
+    seen = []
+    monkeypatch.setattr("iplkit.native.enable", lambda: seen.append("enabled"))
+    monkeypatch.setattr("iplkit.keep_memory.keep_memory", lambda: True)
+    made = type("Made", (), {"made": True, "path": tmp_path})
+    monkeypatch.setattr("iplkit.adapt.products.make_product", lambda *a, **k: seen.append("trained") or made)
+    assert run("adapt", "--target", "sketch", *["--native"] * asked).exit_code == 0
+    assert seen == ["enabled"] * asked + ["trained"]

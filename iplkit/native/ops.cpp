@@ -1,4 +1,4 @@
-// Passes over feature maps [N, C, H, W] of a generator, for CPU; with WITH_CUDA also for GPUs (ops.cu).
+// Two operations on feature maps [N, C, H, W] of a generator, with their gradients, for CPU; with WITH_CUDA also for GPUs (ops.cu).
 // A map lies in memory plane by plane, or with the channels innermost; each pass takes both and keeps what it finds.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
