@@ -8,6 +8,7 @@ The table shows the last run of every quantity on one machine; the figure all ru
 
 import argparse
 import csv
+import json
 import sys
 
 import pandas as pd
@@ -33,13 +34,15 @@ def table(lines: list[dict]) -> pd.DataFrame:
     """The last line of every quantity."""
     last = {line["quantity"]: line for line in lines}
     met = {"True": "yes", "False": "no"}
-    cells = [[name, float(v["ratio"]), number(v["low"]), number(v["high"]), v["asked"], met.get(v["met"], "")] for name, v in last.items()]
+    cells = [[name, float(v["ratio"]), *reach(v), v["asked"], met.get(v["met"], "")] for name, v in last.items()]
     return pd.DataFrame(cells, columns=["quantity", "ratio", "lowest", "highest", "asked", "met"])
 
 
-def number(text: str) -> float | str:
-    """A number, or nothing."""
-    return float(text) if text else ""
+def reach(line: dict) -> tuple[float | str, float | str]:
+    """Lowest and highest ratio; what was counted has none."""
+    if json.loads(line["about"] or "{}").get("counted"):
+        return "counted", ""
+    return tuple(float(line[name]) if line[name] else "" for name in ("low", "high"))
 
 
 def history(lines: list[dict]):
