@@ -118,6 +118,20 @@ def test_an_image_does_not_see_its_neighbors(small, z):
     assert_close(small(z, noise_mode="const")[2:3], small(z[2:3], noise_mode="const"), atol=1e-5, rtol=1e-4)
 
 
+def test_a_large_batch_without_gradients_is_drawn_in_parts_of_the_same_images(small, z, monkeypatch):
+    synthesis, sizes = small.synthesis, []
+    synthesis.wide, synthesis.at_once = True, 3
+    paint = synthesis._paint
+    monkeypatch.setattr(synthesis, "_paint", lambda styles, *rest: sizes.append(len(styles["conv4"])) or paint(styles, *rest))
+    with torch.no_grad():
+        parts = {mode: small(z, noise_mode=mode, generator=torch.Generator().manual_seed(1)) for mode in ("random", "const", "none")}
+    assert sizes == 3 * [3, 1]
+    whole = {mode: small(z, noise_mode=mode, generator=torch.Generator().manual_seed(1)) for mode in parts}
+    assert sizes[6:] == 3 * [4]
+    for mode, images in parts.items():
+        assert_close(images, whole[mode].detach(), atol=1e-5, rtol=1e-4)
+
+
 def test_half_precision_and_channels_last_give_nearly_the_same_image(small, z):
     want = small(z, noise_mode="const")
     turned = trained().to(memory_format=torch.channels_last)
