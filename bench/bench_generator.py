@@ -198,7 +198,7 @@ def roofline(generator: Generator, batch: int, rounds: int, now, tiny: bool) -> 
 
     lines = []
     for what, function, asked in (("forward", forward, None), ("stage 2", step, 0.6)):
-        needs = measure(function)[2]
+        needs = measure(function)[1]
         convolution()
         rates, reached, matrix = [], [], []
         for _ in range(rounds):
