@@ -1,6 +1,7 @@
-"""What the benches found, for the book: writes figures/tab-speed.* and figures/fig-speed-history.* from bench/results/history.csv.
+"""What the benches found, for the book, from bench/results/history.csv: two tables and a figure in figures/.
 
-The table shows the last run of every quantity on one machine; the figure all runs, as ratio over asked, by day.
+tab-speed holds the generator and its memory, tab-speed-work everything else: the last run of every quantity on one machine.
+fig-speed-history shows all runs of the generator, as ratios, by day.
 
     python bench/keep.py
     python bench/keep.py --machine "AMD EPYC"      if the history knows several machines (default: the last line's)
@@ -71,10 +72,12 @@ def main() -> None:
     lines = rows_of(options.machine)
     if not lines:
         sys.exit(f"the history needs lines of the machine {options.machine!r}; it has none")
-    found = table(lines)
-    config = {"machine": lines[-1]["machine"], "cores": lines[-1]["cores"], "threads": lines[-1]["threads"], "torch": lines[-1]["torch"]}
-    print(markdown_table(found))
-    save_table(found, "tab-speed", ORIGIN, config=config, inputs=[HISTORY])
+    config = {name: lines[-1][name] for name in ("machine", "cores", "torch")}
+    drawn = [line for line in lines if line["bench"] in ("generator", "memory")]
+    for name, part in (("tab-speed", drawn), ("tab-speed-work", [line for line in lines if line not in drawn])):
+        if part:
+            print(markdown_table(found := table(part)))
+            save_table(found, name, ORIGIN, config=config, inputs=[HISTORY])
     save_figure(history(lines), "fig-speed-history", ORIGIN, config=config, inputs=[HISTORY], numbers={"runs": len(lines)})
 
 
