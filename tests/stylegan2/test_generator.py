@@ -132,6 +132,26 @@ def test_a_large_batch_without_gradients_is_drawn_in_parts_of_the_same_images(sm
         assert_close(images, whole[mode].detach(), atol=1e-5, rtol=1e-4)
 
 
+def gradients(generator, ws, wide):
+    """The image and all gradients of one of the two orders of work."""
+    generator.synthesis.wide = wide
+    for layer in generator.synthesis.layers.values():
+        layer.wide = wide
+    leaf = ws.clone().requires_grad_(True)
+    images = generator.synthesis(leaf, noise_mode="const")
+    weights = dict(generator.synthesis.named_parameters())
+    found = torch.autograd.grad(images.square().sum(), [leaf, *weights.values()])
+    return {"image": images.detach(), "ws": found[0]} | dict(zip(weights, found[1:]))
+
+
+def test_the_order_of_work_of_large_generators_has_the_gradients_of_the_small_ones(small, z):
+    exact = small.double()
+    ws = exact.mapping(z[:2].double()).detach()
+    mine, theirs = (gradients(exact, ws, wide) for wide in (True, False))
+    for name, value in theirs.items():
+        assert_close(mine[name], value, atol=1e-9 * float(value.abs().max()), rtol=1e-9, msg=lambda m, name=name: f"{name}: {m}")
+
+
 def test_half_precision_and_channels_last_give_nearly_the_same_image(small, z):
     want = small(z, noise_mode="const")
     turned = trained().to(memory_format=torch.channels_last)
