@@ -9,6 +9,7 @@ Axis letters: N people, R rows of W+, D width of w.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,20 +18,19 @@ from iplkit.edit.layers import check_rows
 from iplkit.edit.probes import Principal
 from iplkit.errors import UserError
 from iplkit.latents import lerp
+from iplkit.stylegan2.tables import num_rows
 
 STEP, STEPS, FRAMES = 0.03, 50, (0, 15, 30, 45)
-GROUPS = {512: (range(0, 4), range(4, 8), range(8, 12), range(12, 16)), 64: (range(0, 3), range(3, 5), range(5, 8), range(8, 10))}
 
 
 def report_groups(size: int) -> tuple[range, ...]:
-    """The four groups of rows: the report's at 512 pixels, and those that end at the same share of the rows at 64.
+    """The four groups of rows: the report's at 512 pixels, four rows each, and those that end at the same shares of the rows elsewhere.
 
     Raises:
-        UserError: for another size.
+        UserError: for a size that no generator has.
     """
-    if size not in GROUPS:
-        raise UserError(f"the report's groups are known for {', '.join(map(str, sorted(GROUPS)))} px; got {size}")
-    return GROUPS[size]
+    ends = [int(quarter * num_rows(size) / 4 + 0.5) for quarter in range(5)]
+    return tuple(range(start, stop) for start, stop in pairwise(ends))
 
 
 def isotropic(people: int, rows: Sequence[int], width: int, rng: torch.Generator) -> Tensor:

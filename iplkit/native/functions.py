@@ -51,8 +51,8 @@ def make(module):
 
         @staticmethod
         def takes(x: Tensor) -> bool:
-            """Whether `x` is a map of real numbers in float32 or float64; not of fake ones, and not in half precision."""
-            return type(x) is Tensor and x.dtype in (torch.float32, torch.float64)
+            """Whether `x` is a map of real numbers in float32 or float64; not of fake ones, not in half precision, not while torch compiles."""
+            return not torch.compiler.is_compiling() and type(x) is Tensor and x.dtype in (torch.float32, torch.float64)
 
         @staticmethod
         def filters(kernel: Tensor) -> bool:
