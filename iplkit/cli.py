@@ -406,6 +406,7 @@ def zoo_synthetic(folder: Path, names: tuple[str, ...], size: int, width: int, s
     Examples:
       iplkit zoo synthetic /tmp/random --size 64 --width 32    small and fast
       iplkit zoo synthetic /tmp/random                         true sizes, 1.9 GB
+      iplkit zoo synthetic /tmp/random mapper-afro styleclip-fs3-ffhq styleclip-mean-std    StyleCLIP's files
       IPLKIT_PAPER_WEIGHTS=/tmp/random iplkit regenerate --profile paper --tier smoke
     """
     from iplkit.synthetic import USUAL, make
