@@ -135,6 +135,7 @@ def make_product(
     cache: Path | None = None,
     memory: int | None = None,
     say: Callable[[str], None] | None = None,
+    compile_with: str | Callable | None = None,
 ) -> Product:
     """Adapt a generator and write it, or find that it is there already.
 
@@ -159,6 +160,8 @@ def make_product(
         memory: bytes the process may hold; batches are then drawn in parts that fit. None draws them whole.
         say: gets the cost card before the run, and after it again with what was measured; only with `memory`.
 
+        compile_with: as `adapt`; no part of what the product is.
+
     Raises:
         UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
     """
@@ -170,6 +173,8 @@ def make_product(
     path = folder / paths.adapted_name(method, word, source=source, seed=seed)
     if allow_unknown:
         path = path.with_name(f"unknown-{path.name}")
+    if memory is not None and compile_with is not None:
+        raise UserError("a run is drawn in parts to fit a memory, or compiled; both were asked for")
     if source == target:
         raise UserError(f"target must be another domain than the source; both are {source!r}")
     clip = zoo.load("clip", profile, models)
@@ -198,7 +203,7 @@ def make_product(
     resume_dir = folder / ".resume" / path.stem
     result = adapt(
         generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=cache or folder / ".cache",
-        parts=cost and cost.parts,
+        parts=cost and cost.parts, compile_with=compile_with,
     )
     if cost is not None and say is not None:
         say(f"Checked: {compared(cost, result.log)}")
