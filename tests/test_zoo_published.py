@@ -90,3 +90,30 @@ def test_synthetic_tables_are_those_of_the_synthetic_generator(folder):
     assert_close(rows.norm(dim=1), torch.ones(len(rows)))
     assert float(read_published_statistics(zoo.path_of("styleclip-mean-std", "paper", folder), space).std.min()) > 0
     assert not torch.equal(zoo.load("ipl-disney", "paper", folder).synthesis.const, generator.synthesis.const)
+
+
+@pytest.mark.parametrize("name", ["generator", "identity", "judge", "vgg16", "e4e", "mapper-afro", "styleclip-fs3-ffhq", "styleclip-mean-std", "ffhq-pkl", "dog-pkl", "nada-pixar"])
+@pytest.mark.parametrize("content, words", [
+    (b"<!DOCTYPE html><title>Quota exceeded</title>", "web page|html"), (b"", "empty|cut short"), ("zip", "an archive with inner.pt inside|an archive, so unpack it first|it holds inner.pt"),
+    (b"PK\x03\x04 half of it", "cut short|damaged|archive|could not read it"), (b"\x80\x04}q\x00.", "."), ("runs", "."),
+])  # fmt: skip
+def test_whatever_a_download_turns_out_to_be_is_one_sentence_and_nothing_runs(tmp_path, capsys, name, content, words):
+    import pickle
+    import zipfile
+
+    path = tmp_path / zoo.entry(name, "paper").file
+    if content == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("inner.pt", b"weights")
+    else:
+        path.write_bytes(pickle.dumps(Runs()) if content == "runs" else content)
+    with pytest.raises(UserError, match=words) as refusal:
+        zoo.load(name, "paper", tmp_path)
+    assert "\n" not in str(refusal.value) and str(path) in str(refusal.value) and "ran" not in capsys.readouterr().out
+
+
+class Runs:
+    """What a harmful file looks like."""
+
+    def __reduce__(self):
+        return (print, ("ran",))

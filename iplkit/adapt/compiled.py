@@ -5,6 +5,7 @@ into a random generator. Each set of layers that are trained needs a program of 
 layers often is compiled often; after some of them torch goes on without. Every way to fail ends in one sentence and plain torch.
 """
 
+import re
 import subprocess
 import sys
 import warnings
@@ -89,8 +90,8 @@ def why_not(device: torch.device, limit: float = LIMIT, command: Sequence[str] |
         raise
     if not child.returncode:
         return ""
-    lines = [line for line in said.splitlines() if "Error" in line or "error:" in line] or said.splitlines()[-1:] or ["it said nothing"]
-    return f"the compiler failed ({_reason(lines[0])})"
+    lines = [line for line in said.splitlines() if re.match(r"[\w.]+: ", line)] or said.splitlines() or ["it said nothing"]
+    return f"the compiler failed ({_reason(lines[-1])})"
 
 
 def warn_of(why: str) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from iplkit.errors import UserError
 from iplkit.invert.published_nets import DESIGNS, KINDS
-from iplkit.weights import file_kind
+from iplkit.weights import file_kind, zip_inside
 
 GUESSED_SIZE = 1024  # of a file of pSp from before the option was written down
 
@@ -119,6 +119,8 @@ def load_plain(path: str | Path, what: str = "the checkpoint of an encoder"):
     if kind not in ("zip", "pickle"):
         found = {"html": "a web page, so the download failed", "empty": "empty", "safetensors": "safetensors"}.get(kind, "something else")
         raise UserError(f"{path} needs to be {what} (.pt); it is {found}")
+    if packed := zip_inside(path):
+        raise UserError(f"{path} needs to be {what} (.pt); it is an archive with {packed} inside, so unpack it first")
     if kind == "zip" and not zipfile.is_zipfile(path):
         raise UserError(f"{path} needs to be a whole checkpoint; it is cut short: download it again")
     try:
