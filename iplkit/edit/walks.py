@@ -19,18 +19,20 @@ from iplkit.errors import UserError
 from iplkit.latents import lerp
 
 STEP, STEPS, FRAMES = 0.03, 50, (0, 15, 30, 45)
-GROUPS = {512: (range(0, 4), range(4, 8), range(8, 12), range(12, 16)), 64: (range(0, 3), range(3, 5), range(5, 8), range(8, 10))}
+QUARTERS = 4  # groups of the report: rows 0 to 3, 4 to 7, 8 to 11, 12 to 15 of 16
 
 
 def report_groups(size: int) -> tuple[range, ...]:
-    """The four groups of rows: the report's at 512 pixels, and those that end at the same share of the rows at 64.
+    """The four groups of rows: the report's at 512 pixels, and those that end at the same share of the rows at another size.
 
     Raises:
-        UserError: for another size.
+        UserError: a size that has fewer rows than groups, or is no power of 2.
     """
-    if size not in GROUPS:
-        raise UserError(f"the report's groups are known for {', '.join(map(str, sorted(GROUPS)))} px; got {size}")
-    return GROUPS[size]
+    if size < 8 or size & (size - 1):
+        raise UserError(f"the report's groups need a size that is a power of 2 of at least 8; got {size}")
+    rows = 2 * size.bit_length() - 4
+    ends = [-(-rows * k // QUARTERS) for k in range(QUARTERS + 1)]
+    return tuple(range(first, end) for first, end in zip(ends, ends[1:]))
 
 
 def isotropic(people: int, rows: Sequence[int], width: int, rng: torch.Generator) -> Tensor:
