@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from iplkit import zoo
 from iplkit.errors import UserError
 from iplkit.paper_files import LIST, synthetic
-from iplkit.weights import atomic_path, sha256
+from iplkit.weights import atomic_path
+from iplkit.zoo_files import write_down
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}  # Karras et al. 2020, configuration F
 SIZES = tuple(size for size in CHANNELS if size >= 16)
@@ -57,7 +58,7 @@ def make(folder: Path, names: Sequence[str] = USUAL, size: int = 1024, seed: int
         told(name)
         with atomic_path(path) as temporary:
             makers[name](temporary)
-        listed[path.name] = sha256(path)
+        listed[path.name] = write_down(path)  # not a change of a reader's file if there was another one of ours
         with atomic_path(folder / LIST) as temporary:
             temporary.write_text(json.dumps({"random weights": True, "size": size, "seed": seed, "files": listed}, indent=1) + "\n", encoding="utf-8")
     synthetic.cache_clear()
