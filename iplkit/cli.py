@@ -73,7 +73,7 @@ main.add_command(directions)
 @click.option("--prompts", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="For ipl_star: sentences about the target, one a line, or .json with a list for each target.")
 @click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Also write a g_ema file that the published code reads.")
 @click.option("--memory", metavar="SIZE", help="What the process may hold, for example 6GB: batches are drawn in parts that fit, and a cost card is printed.")
-@click.option("--compile", "compiled", is_flag=True, help="Draw with torch.compile: faster on a GPU after a minute's wait; the same result up to rounding. Not with --memory.")
+@click.option("--compile", "compiled", is_flag=True, help="Draw with torch.compile: minutes of waiting first, then faster steps; the same result up to rounding. Not with --memory.")
 @click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_settings(c) if v else None, help="Show methods, settings and quirks, and stop.")
 @dry_run_option
 def adapt(
@@ -92,7 +92,8 @@ def adapt(
       iplkit adapt --target sketch --method mix --set second=statue --set share=0.3
       iplkit adapt --target sketch --method ipl_star --prompts mine.txt     prompts near sentences of your own
       iplkit adapt --target sketch --profile paper --memory 6GB -n          what it will cost, and how it fits
-      iplkit adapt --target sketch --profile paper --compile --set precision=bfloat16   fast on a GPU: bfloat16 is a setting, told in the record
+      iplkit adapt --target sketch --profile paper --compile               for long runs: waits first, then steps are faster
+      iplkit adapt --target sketch --set precision=bfloat16                 other rounding, so it is a setting and in the record
     """
     from iplkit.adapt.cost import parse_memory
     from iplkit.keep_memory import keep_memory
