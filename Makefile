@@ -9,6 +9,7 @@
 #   TIER=smoke|laptop|full   how much the notebooks compute (default laptop)
 #   JOBS=2                   steps at a time (default: as many as there are cores)
 #   CHROME=/path/to/chrome   the browser that prints the PDF (default: the first one found)
+#   PEER=FOLDER              for bench and bench-full: rosinality's code, to be timed, too
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -20,6 +21,8 @@ PORT ?= 8000
 TORCH_INDEX ?=
 JOBS ?=
 CHROME ?=
+PEER ?=
+PEER_OPTION := $(if $(PEER),--peer '$(PEER)')
 
 PY := .venv/bin/python
 IPLKIT := $(PY) -m iplkit.cli
@@ -105,10 +108,10 @@ models: $(READY)
 	@$(IPLKIT) models
 
 bench: $(READY)
-	@$(PY) bench/run.py
+	@$(PY) bench/run.py $(PEER_OPTION)
 
 bench-full: $(READY)
-	@$(PY) bench/run.py --full
+	@$(PY) bench/run.py --full $(PEER_OPTION)
 
 clean:
 	rm -rf _build .snakemake .pytest_cache

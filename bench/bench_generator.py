@@ -33,7 +33,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from record import add, machine
+from record import add, machine, ratios
 from upstream_order import images
 
 from iplkit.keep_memory import keep_memory
@@ -131,7 +131,7 @@ def load_peer(folder: Path, generator: Generator):
     return twin
 
 
-def ratios(size: int, batch: int, made: list[Side], rounds: int, now) -> list[dict]:
+def compare(size: int, batch: int, made: list[Side], rounds: int, now) -> list[dict]:
     """Interleaved rounds; one line for each kind and other side."""
     for side in made:
         side.both()
@@ -143,10 +143,9 @@ def ratios(size: int, batch: int, made: list[Side], rounds: int, now) -> list[di
         pairs = [(f"{side.name} against ours", side, ours) for side in made[1:]]
         pairs += [("the baseline against the peer", made[1], made[2])] if len(made) > 2 else []
         for what, slow, fast in pairs:
-            each = [a / b for a, b in zip(slow.seconds[kind], fast.seconds[kind], strict=True)]
-            found = statistics.median(slow.seconds[kind]) / statistics.median(fast.seconds[kind])
-            line = {"quantity": f"generator, {size} px, batch {batch}, {words}: {what}", "ratio": round(found, 2)}
-            line |= {"low": round(min(each), 2), "high": round(max(each), 2), "seconds": round(statistics.median(fast.seconds[kind]), 3)}
+            found = ratios(slow.seconds[kind], fast.seconds[kind])
+            line = {"quantity": f"generator, {size} px, batch {batch}, {words}: {what}", "seconds": round(statistics.median(fast.seconds[kind]), 3)} | found
+            found = found["ratio"]
             if what == "theirs against ours" and kind == "both" and size in ASKED:
                 line |= {"asked": f">= {ASKED[size]:g}", "met": found >= ASKED[size]}
             if what.startswith("the baseline"):
@@ -155,9 +154,8 @@ def ratios(size: int, batch: int, made: list[Side], rounds: int, now) -> list[di
     return lines
 
 
-def best(function, now, rounds: int = 3) -> float:
+def best(function, now, rounds: int = 1) -> float:
     """Seconds of the fastest call."""
-    function()
     found = []
     for _ in range(rounds):
         began = now()
@@ -166,45 +164,51 @@ def best(function, now, rounds: int = 3) -> float:
     return min(found)
 
 
-def convolution_rate(generator: Generator, batch: int, now) -> float:
-    """Operations a second of the generator's 3 x 3 convolutions alone, weighted as they occur."""
-    work = seconds = 0.0
+def convolutions(generator: Generator, batch: int) -> tuple[list, int]:
+    """The generator's 3 x 3 convolutions alone, each a function, and their operations."""
+    calls, work = [], 0
     layout = torch.channels_last if generator.synthesis.wide else torch.contiguous_format
     for layer in generator.synthesis.layers.values():
         if not hasattr(layer, "up"):
             continue
         o, i = layer.weight.shape[:2]
-        x = torch.randn(batch, i, layer.size, layer.size).contiguous(memory_format=layout)
-        if layer.up:  # as many operations as the transposed convolution has, from the smaller map
-            x = torch.randn(batch, i, layer.size // 2, layer.size // 2).contiguous(memory_format=layout)
-        with torch.no_grad():
-            seconds += best(lambda x=x, w=layer.weight: F.conv2d(x, w, padding=1), now)
-        work += 2 * batch * x.shape[2] * x.shape[3] * i * o * 9
-    return work / seconds
+        side = layer.size // 2 if layer.up else layer.size  # the transposed convolution has as many operations, from the smaller map
+        x = torch.randn(batch, i, side, side).contiguous(memory_format=layout)
+        calls.append(lambda x=x, w=layer.weight: F.conv2d(x, w, padding=1))
+        work += 2 * batch * side**2 * i * o * 9
+    return calls, work
 
 
 def roofline(generator: Generator, batch: int, rounds: int, now, tiny: bool) -> list[dict]:
-    """Shares of the machine's rates in the forward pass and in stage 2."""
+    """Shares of the machine's rates in the forward pass and in stage 2; every round times the rates again, just before."""
     from iplkit.adapt.meter import measure
 
     size = generator.config.size
     a = torch.randn(2048, 2048)
-    matrix, rate = 2 * 2048**3 / best(lambda: a @ a, now), convolution_rate(generator, batch, now)
-    step = stage2(generator, batch, tiny)
+    step, (calls, work) = stage2(generator, batch, tiny), convolutions(generator, batch)
     synthesis, ws = generator.synthesis, generator.mapping(torch.randn(batch, 512)).detach()
 
     def forward() -> None:
         with torch.no_grad():
             synthesis(ws, noise_mode="const")
 
+    def convolution() -> float:
+        with torch.no_grad():
+            return work / sum(best(call, now, 3) for call in calls)
+
     lines = []
     for what, function, asked in (("forward", forward, None), ("stage 2", step, 0.6)):
-        work = measure(function)[2]
-        reached = work / best(function, now, rounds)
-        line = {"quantity": f"roofline, {size} px, batch {batch}, {what}: share of the convolution rate", "ratio": round(reached / rate, 3)}
-        line |= {"gflops": round(reached / 1e9, 1), "convolution_gflops": round(rate / 1e9, 1), "matrix_gflops": round(matrix / 1e9, 1)}
-        line |= {"share_of_matrix_rate": round(reached / matrix, 3)}
-        lines.append(line | ({"asked": f">= {asked}", "met": reached >= asked * rate} if asked and size == 256 else {}))
+        needs = measure(function)[1]
+        convolution()
+        rates, reached, matrix = [], [], []
+        for _ in range(rounds):
+            rates.append(convolution())
+            reached.append(needs / best(function, now, 2))
+            matrix.append(2 * 2048**3 / best(lambda: a @ a, now, 2))
+        line = {"quantity": f"roofline, {size} px, batch {batch}, {what}: share of the convolution rate"} | ratios(reached, rates, 3)
+        middle = {name: statistics.median(values) for name, values in (("gflops", reached), ("convolution_gflops", rates), ("matrix_gflops", matrix))}
+        line |= {name: round(value / 1e9, 1) for name, value in middle.items()} | {"share_of_matrix_rate": ratios(reached, matrix, 3)["ratio"]}
+        lines.append(line | ({"asked": f">= {asked}", "met": line["ratio"] >= asked} if asked and size == 256 else {}))
     return lines
 
 
@@ -254,7 +258,7 @@ def main() -> None:
     for size in [16] if options.tiny else options.sizes:
         batch = options.batch or BATCH.get(size, 4)
         generator = Generator(config(size, 16 if options.tiny else 1), seed=0)
-        found = ratios(size, batch, sides(generator, batch, options.peer), options.rounds, now)
+        found = compare(size, batch, sides(generator, batch, options.peer), options.rounds, now)
         if not options.no_roofline and size <= 256:
             found += roofline(generator, batch, options.rounds, now, options.tiny)
         special = ", native operations" * about["native"] + ", stock allocator" * (not kept)

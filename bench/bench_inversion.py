@@ -16,12 +16,15 @@ What the book prints comes from: python bench/bench_inversion.py --out figures/f
 import argparse
 import json
 import os
+import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from record import ratios
 
 from iplkit.invert.descent import Schedule
 from iplkit.invert.methods import invert
@@ -33,7 +36,7 @@ from iplkit.features import identity_features
 from iplkit.images import to_uint8
 from iplkit.sweep.summary import mean_interval
 
-STEPS = 500
+STEPS, ALLOWED = 500, 180
 ADAM = OptimizeSettings()
 CONTROLS = {
     "the paper's rate, 0.01 throughout": replace(ADAM, schedule=Schedule(STEPS, 0.01, rise=0, fall=0)),
@@ -111,11 +114,14 @@ def refinement(bench: Bench) -> list[dict]:
     return [*lines, line("Image2StyleGAN++, code and noise maps, dB", noisy.db, seconds=round(wall, 1))]
 
 
-def throughput(bench: Bench) -> list[dict]:
-    """Bar 5."""
-    _, wall, own = bench.search(bench.lab.portraits("bench speed")[:1].expand(16, -1, -1, -1), "optimize")
-    made = {"quantity": "16 pictures, 500 steps of W+, seconds", "value": round(wall, 1), "process_seconds": round(own, 1)}
-    return [made | {"asked": "<= 180", "met": wall <= 180}]
+def throughput(bench: Bench, rounds: int) -> list[dict]:
+    """Bar 5: how often the seconds that were needed go into those that are allowed."""
+    image = bench.lab.portraits("bench speed")[:1].expand(16, -1, -1, -1)
+    walls, own = zip(*(bench.search(image, "optimize")[1:] for _ in range(rounds)))
+    wall = statistics.median(walls)
+    made = {"quantity": "16 pictures, 500 steps of W+, seconds", "value": round(wall, 1), "process_seconds": round(statistics.median(own), 1)}
+    ratio = {"quantity": f"16 pictures, 500 steps of W+: {ALLOWED} s over seconds needed"} | ratios([ALLOWED] * rounds, walls)
+    return [made | {"asked": f"<= {ALLOWED}", "met": wall <= ALLOWED}, ratio | {"asked": ">= 1", "met": wall <= ALLOWED}]
 
 
 def main() -> None:
@@ -127,12 +133,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2024, help="of all pictures (default 2024)")
     parser.add_argument("--only", choices=("fidelity", "encoder", "refinement", "throughput"), action="append", help="some parts only")
     parser.add_argument("--out", type=Path, help="JSON file for the lines")
+    parser.add_argument("--rounds", type=int, default=1, help="of the time of 16 pictures (default 1)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     about = {"bar": "inversion", "threads": options.threads, "load_before": load, "torch": torch.__version__, "seed": options.seed}
     bench, lines = Bench(options.n, options.seed), []
-    parts = {"fidelity": fidelity, "encoder": lambda b: encoder(b, options.people), "refinement": refinement, "throughput": throughput}
+    parts = {"fidelity": fidelity, "encoder": lambda b: encoder(b, options.people), "refinement": refinement, "throughput": lambda b: throughput(b, options.rounds)}
     for name in options.only or parts:
         for made in parts[name](bench):
             lines.append(made)

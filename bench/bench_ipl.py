@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from record import counted, ratios
 from upstream_order import codes, images
 
 from iplkit.adapt import AdaptSettings
@@ -253,7 +254,7 @@ def memory(theirs: Theirs, ours: Ours, micro: int) -> dict:
     before = held.most_of(theirs.select)
     after = held.most_of(lambda: row_scores(ours.source, ours.clip, text, ws, micro))
     line = {"quantity": "selection, bytes held for the backward pass", "theirs": before, "ours": after}
-    return line | {"ratio": round(after / before, 3), "asked": "<= 0.25", "met": after <= before / 4, "micro_batch": micro}
+    return line | counted(round(after / before, 3)) | {"asked": "<= 0.25", "met": after <= before / 4, "micro_batch": micro}
 
 
 def refuse_other_images(theirs: Theirs, ours: Ours) -> float:
@@ -287,14 +288,13 @@ def measure(theirs: Theirs, ours: Ours, rounds: int, steps: int, text_steps: int
         note("stage 2, selection each step", seconds(exact, steps))
         note("stage 2, k covers all rows", seconds(k_all, steps))
         note("stage 2, selection every 10 steps", seconds(tenth, 10))
-    middle = {name: statistics.median(values) for name, values in columns.items()}
-    lines = []
+    lines, middle = [], statistics.median
     for name in columns:
         if name.startswith("stage"):
-            before, after = middle[f"their {name[:7]}"], middle[name]
-            line = {"quantity": name, "theirs_ms": round(1e3 * before, 2), "ours_ms": round(1e3 * after, 2), "ratio": round(before / after, 2)}
+            before, after = columns[f"their {name[:7]}"], columns[name]
+            line = {"quantity": name, "theirs_ms": round(1e3 * middle(before), 2), "ours_ms": round(1e3 * middle(after), 2)} | ratios(before, after)
             asked = ASKED.get(name)
-            lines.append(line | ({"asked": f">= {asked}", "met": before / after >= asked} if asked else {"asked": "reported"}))
+            lines.append(line | ({"asked": f">= {asked}", "met": middle(before) / middle(after) >= asked} if asked else {"asked": "reported"}))
     return lines
 
 
@@ -309,16 +309,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="steps a round and side (default 2)")
     parser.add_argument("--text-steps", type=int, default=20, help="steps a round of our stage 1, set-up included (default 20)")
     parser.add_argument("--micro", type=int, default=4, help="images at a time in our selection, for time and memory (default 4)")
+    parser.add_argument("--voters", type=int, default=8, help="images that choose layers; the published order holds all of them at once (default 8)")
     parser.add_argument("--out", type=Path, help="file for the lines")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro)
+    settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro, select_batch=options.voters)
     source, clip = models(options.size, options.device)
     theirs, ours = Theirs(source, clip, settings), Ours(source, clip, settings)
     difference, clock = refuse_other_images(theirs, ours), Clock(options.device, options.clock)
     lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock), memory(theirs, ours, options.micro)]
-    about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "rounds": options.rounds, "clock": options.clock, "load_before": load}
+    where = f"{source.config.size} px, {options.threads} thread{'s' * (options.threads > 1)}" + f", {options.voters} voters" * (options.voters != 8)
+    lines = [line | {"quantity": f"{line['quantity']}, {where}"} for line in lines]
+    about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "clock": options.clock, "load_before": load}
     about |= {"text_steps": options.text_steps, "torch": torch.__version__, "pixels_differ_by": difference}
     text = "".join(json.dumps(about | line) + "\n" for line in lines)
     print(text, end="")

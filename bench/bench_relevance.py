@@ -11,6 +11,8 @@ import time
 
 import torch
 
+from record import counted, ratios
+
 from iplkit.edit.relevance import finite_differences, prompt_slopes
 from iplkit.edit.studies.bench import BASE, PROMPTS, Bench
 
@@ -34,11 +36,11 @@ def main() -> None:
         found, spent = seconds(lambda: finite_differences(eye, codes, mean, std))
         slow.append(spent)
         drawn = found.renders
-    each = sorted(a / b for a, b in zip(slow, quick))
-    work = drawn / (3 * len(codes))
-    print(json.dumps({"quantity": f"{NAME}: pictures", "ratio": round(work, 1), "asked": ">= 100", "met": work >= 100}))
-    middle = each[len(each) // 2]
-    print(json.dumps({"quantity": f"{NAME}: time", "ratio": round(middle, 1), "low": round(each[0], 1), "high": round(each[-1], 1), "asked": ">= 30", "met": middle >= 30, "rounds": options.rounds, "threads": options.threads}))
+    work, found = round(drawn / (3 * len(codes)), 1), ratios(slow, quick, 1)
+    lines = [{"quantity": f"{NAME}: pictures", "asked": ">= 100", "met": work >= 100} | counted(work)]
+    lines.append({"quantity": f"{NAME}: time", "asked": ">= 30", "met": found["ratio"] >= 30, "threads": options.threads} | found)
+    for line in lines:
+        print(json.dumps(line))
 
 
 def seconds(work):

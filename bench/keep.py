@@ -1,6 +1,7 @@
-"""What the benches found, for the book: writes figures/tab-speed.* and figures/fig-speed-history.* from bench/results/history.csv.
+"""What the benches found, for the book, from bench/results/history.csv: two tables and a figure in figures/.
 
-The table shows the last run of every quantity on one machine; the figure all runs, as ratio over asked, by day.
+tab-speed holds the generator and its memory, tab-speed-work everything else: the last run of every quantity on one machine.
+fig-speed-history shows all runs of the generator, as ratios, by day.
 
     python bench/keep.py
     python bench/keep.py --machine "AMD EPYC"      if the history knows several machines (default: the last line's)
@@ -8,6 +9,7 @@ The table shows the last run of every quantity on one machine; the figure all ru
 
 import argparse
 import csv
+import json
 import sys
 
 import pandas as pd
@@ -33,13 +35,15 @@ def table(lines: list[dict]) -> pd.DataFrame:
     """The last line of every quantity."""
     last = {line["quantity"]: line for line in lines}
     met = {"True": "yes", "False": "no"}
-    cells = [[name, float(v["ratio"]), number(v["low"]), number(v["high"]), v["asked"], met.get(v["met"], "")] for name, v in last.items()]
+    cells = [[name, float(v["ratio"]), *reach(v), v["asked"], met.get(v["met"], "")] for name, v in last.items()]
     return pd.DataFrame(cells, columns=["quantity", "ratio", "lowest", "highest", "asked", "met"])
 
 
-def number(text: str) -> float | str:
-    """A number, or nothing."""
-    return float(text) if text else ""
+def reach(line: dict) -> tuple[float | str, float | str]:
+    """Lowest and highest ratio; what was counted has none."""
+    if json.loads(line["about"] or "{}").get("counted"):
+        return "counted", ""
+    return tuple(float(line[name]) if line[name] else "" for name in ("low", "high"))
 
 
 def history(lines: list[dict]):
@@ -68,10 +72,12 @@ def main() -> None:
     lines = rows_of(options.machine)
     if not lines:
         sys.exit(f"the history needs lines of the machine {options.machine!r}; it has none")
-    found = table(lines)
-    config = {"machine": lines[-1]["machine"], "cores": lines[-1]["cores"], "threads": lines[-1]["threads"], "torch": lines[-1]["torch"]}
-    print(markdown_table(found))
-    save_table(found, "tab-speed", ORIGIN, config=config, inputs=[HISTORY])
+    config = {name: lines[-1][name] for name in ("machine", "cores", "torch")}
+    drawn = [line for line in lines if line["bench"] in ("generator", "memory")]
+    for name, part in (("tab-speed", drawn), ("tab-speed-work", [line for line in lines if line not in drawn])):
+        if part:
+            print(markdown_table(found := table(part)))
+            save_table(found, name, ORIGIN, config=config, inputs=[HISTORY])
     save_figure(history(lines), "fig-speed-history", ORIGIN, config=config, inputs=[HISTORY], numbers={"runs": len(lines)})
 
 

@@ -7,6 +7,8 @@ import csv
 import json
 import os
 import platform
+import statistics
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +32,24 @@ def processor() -> str:
         if names:
             return names[0]
     return platform.processor() or platform.machine()
+
+
+def ratios(slow: Sequence[float], fast: Sequence[float], digits: int = 2) -> dict:
+    """Ratio of the medians over rounds, and the smallest and largest ratio of one round.
+
+    Args:
+        slow: seconds of the other side, one a round.
+        fast: seconds of ours in the same rounds.
+        digits: how many are kept.
+    """
+    each = [a / b for a, b in zip(slow, fast, strict=True)]
+    middle = statistics.median(slow) / statistics.median(fast)
+    return {"ratio": round(middle, digits), "low": round(min(each), digits), "high": round(max(each), digits), "rounds": len(each)}
+
+
+def counted(ratio: float) -> dict:
+    """A ratio that was counted and not timed: every round gives the same."""
+    return {"ratio": ratio, "low": ratio, "high": ratio, "counted": True}
 
 
 def add(lines: list[dict], out: Path | None, history: bool = True) -> None:

@@ -2,6 +2,7 @@
 
     python bench/run.py             the size of the book's world: at most 15 minutes on two cores
     python bench/run.py --full      the real sizes, three rounds or more, no limit
+    python bench/run.py --full --only memory --only steps       some of them, for example what an interruption left
 
 Each bench is a process of its own. What it finds is printed as it comes, added to bench/results/history.csv, and shown once more
 as a table at the end. A bench that fails is named there; the others go on.
@@ -20,22 +21,25 @@ from record import add, machine
 HERE = Path(__file__).parent
 WORLD = {
     "generator": ["bench_generator.py", "--sizes", "64", "--rounds", "5", "--no-roofline"],
-    "steps": ["bench_ipl.py", "--size", "world", "--threads", "2"],
-    "metrics": ["bench_metrics.py", "--images", "32", "--rounds", "1"],
+    "steps": ["bench_ipl.py", "--size", "world"],
+    "steps, two threads": ["bench_ipl.py", "--size", "world", "--threads", "2"],
+    "metrics": ["bench_metrics.py", "--images", "32"],
     "world": ["bench_world.py"],
-    "inversion": ["bench_inversion.py", "--only", "throughput"],
+    "inversion": ["bench_inversion.py", "--only", "throughput", "--rounds", "3"],
     "relevance": ["bench_relevance.py"],
+    "regeneration": ["bench_regeneration.py"],
 }
 FULL = {
-    "generator": ["bench_generator.py", "--sizes", "64", "256", "1024", "--rounds", "3"],
+    "generator": ["bench_generator.py", "--sizes", "64", "256", "1024", "--rounds", "5"],
     "generator, stock allocator": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--stock", "--no-roofline"],
-    "generator, native operations": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--native", "--no-roofline"],
-    "memory": ["bench_memory.py"],
-    "steps": ["bench_ipl.py", "--size", "paper", "--threads", "2", "--rounds", "3", "--steps", "1", "--micro", "1"],
+    "generator, native operations": ["bench_generator.py", "--sizes", "256", "1024", "--rounds", "5", "--native"],
+    "memory": ["bench_memory.py", "--memory", "6GB", "12GB", "--rounds", "3"],
+    "steps": ["bench_ipl.py", "--size", "paper", "--threads", "2", "--rounds", "3", "--steps", "1", "--micro", "1", "--voters", "4"],
     "metrics": ["bench_metrics.py"],
     "world": ["bench_world.py"],
-    "inversion": ["bench_inversion.py", "--only", "throughput"],
+    "inversion": ["bench_inversion.py", "--only", "throughput", "--rounds", "3"],
     "relevance": ["bench_relevance.py"],
+    "regeneration": ["bench_regeneration.py", "--tier", "laptop", "--rounds", "3"],
 }
 
 
@@ -57,35 +61,19 @@ def run(name: str, command: list[str]) -> tuple[list[dict], str]:
             found = json.loads(text)
         except ValueError:
             continue
-        if isinstance(found, dict) and "quantity" in found:
+        if isinstance(found, dict) and "quantity" in found and "ratio" in found:
             lines.append({"bench": name} | found)
     print(f"{name}: {len(lines)} lines in {time.perf_counter() - began:.0f} s", flush=True)
     return lines, f"exit code {child.returncode}: {last}" if child.returncode else ""
 
 
-def ratio(line: dict) -> float | None:
-    """The ratio of a line, under whatever name a bench gives it."""
-    value = line.get("ratio", line.get("value"))
-    return value if isinstance(value, (int, float)) else None
-
-
-def spread(line: dict) -> tuple:
-    """Smallest and largest ratio of a round, where a bench kept its rounds."""
-    if "low" in line and "high" in line:
-        return line["low"], line["high"]
-    if "seconds" in line and "reference_seconds" in line:
-        each = [theirs / ours for ours, theirs in zip(line["seconds"], line["reference_seconds"], strict=True)]
-        return round(min(each), 2), round(max(each), 2)
-    return "", ""
-
-
 def table(lines: list[dict]) -> str:
-    """One row a quantity."""
+    """One row a quantity. What was counted, not timed, has no spread, and says so."""
     rows = [("quantity", "ratio", "lowest", "highest", "asked", "met")]
     for line in lines:
-        low, high = spread(line)
+        low, high = ("counted", "") if line.get("counted") else (line["low"], line["high"])
         met = {True: "yes", False: "no"}.get(line.get("met"), "")
-        rows.append(tuple(str(cell) for cell in (line["quantity"], ratio(line), low, high, line.get("asked", ""), met)))
+        rows.append(tuple(str(cell) for cell in (line["quantity"], line["ratio"], low, high, line.get("asked", ""), met)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
@@ -95,17 +83,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="the real sizes")
     parser.add_argument("--only", action="append", help="one bench; can be repeated")
+    parser.add_argument("--peer", type=Path, help="folder with the model.py of rosinality's code, to time it, too")
     options = parser.parse_args()
     chosen = commands(options.full)
     if unknown := sorted(set(options.only or ()) - set(chosen)):
         raise SystemExit(f"--only needs one of {', '.join(chosen)}; got {', '.join(unknown)}")
+    if options.peer:
+        if not (options.peer / "model.py").is_file():
+            raise SystemExit(f"--peer needs a folder with model.py; {options.peer} has none")
+        chosen["generator"] += ["--peer", str(options.peer.resolve())]
     about, lines, wrong, began = machine(), [], {}, time.perf_counter()
     print(f"{about['machine']}, {about['cores']} cores, load {about['load_before']}, torch {about['torch']}", flush=True)
-    for name in options.only or chosen:
+    names = options.only or list(chosen)
+    for number, name in enumerate(names, 1):
+        print(f"{number} of {len(names)}, {name} ...", flush=True)
         found, problem = run(name, chosen[name])
         if name.partition(",")[0] not in ("generator", "memory"):  # these write their own
-            kept = [{**line, "ratio": ratio(line), "low": spread(line)[0], "high": spread(line)[1]} for line in found]
-            add([about | line | {"seconds": ""} for line in kept], None)
+            add([about | line | {"seconds": ""} for line in found], None)
         lines += found
         wrong |= {name: problem} if problem else {}
     print(f"\n{table(lines)}\n\n{len(lines)} quantities in {(time.perf_counter() - began) / 60:.1f} minutes.")

@@ -1,8 +1,9 @@
 """A cost card: what an adaptation will need, told before it runs, and compared with what it did need.
 
-Memory is counted on shapes (`iplkit.adapt.meter`). Time is that count divided by two rates of this machine, which are measured
-first: operations a second in one convolution, and bytes a second in one multiplication. The card is about the updates of the
-generator; the text of a first stage is not in it.
+Memory and operations are counted on shapes (`iplkit.adapt.meter`). Time is the count of operations divided by a rate of this
+machine: the generator draws one image first, and the operations of that image over its seconds are the rate. So the rate has in it
+what lies between the convolutions, and whatever else the machine does meanwhile. The card is about the updates of the generator;
+the text of a first stage is not in it.
 """
 
 import copy
@@ -85,9 +86,10 @@ def fit(generator: nn.Module, clips: Sequence[nn.Module], settings: AdaptSetting
         size = -(-size // 2)
         ways.append(Parts(size))
     ways += [Parts(1, blockwise=True)] if budget is not None else []
-    rates, least = machine_rates(generator.synthesis.const.device), None
+    held, least = resident(generator.synthesis.const.device), None  # before an image is drawn, whose memory is used again
+    rate = machine_rate(generator)
     for way in ways:
-        cost = predict(generator, clips, settings, way, rates)
+        cost = predict(generator, clips, settings, way, rate, held)
         if budget is None or cost.memory <= budget:
             return cost
         least = cost.memory if least is None else min(least, cost.memory)
@@ -95,22 +97,21 @@ def fit(generator: nn.Module, clips: Sequence[nn.Module], settings: AdaptSetting
 
 
 def predict(
-    generator: nn.Module, clips: Sequence[nn.Module], settings: AdaptSettings, parts: Parts, rates: tuple[float, float]
+    generator: nn.Module, clips: Sequence[nn.Module], settings: AdaptSettings, parts: Parts, rate: float, held: int
 ) -> Cost:
-    """What a run will need, from the shapes of one update."""
+    """What a run will need, from the shapes of one update, operations a second, and bytes that the process holds already."""
     shapes = FakeTensorMode()
     with FakeCopyMode(shapes):
         source, target, *eyes = (copy.deepcopy(model).requires_grad_(False) for model in (generator, generator, *clips))
-    trained, votes = trained_share(target, settings), (0, 0, 0)
+    trained, votes = trained_share(target, settings), (0, 0)
     with shapes:
-        alive, written, operations = measure(lambda: _update(source, target, eyes, settings, parts))
+        alive, operations = measure(lambda: _update(source, target, eyes, settings, parts))
         if settings.selector == "adaptive" and trained < 1:
             votes = measure(lambda: _vote(source, eyes[0], settings, parts))
     weights = sum(p.nbytes for p in target.synthesis.parameters())
     copies = weights * (1 + (settings.ema > 0) + 2) + sum(p.nbytes for p in target.mapping.parameters()) * (1 + (settings.ema > 0))
-    step = operations / rates[0] + written / rates[1]
-    step += (votes[2] / rates[0] + votes[1] / rates[1]) / max(settings.select_every, 1)
-    memory = resident(generator.synthesis.const.device) + copies + max(alive, votes[0])
+    step = (operations + votes[1] / max(settings.select_every, 1)) / rate
+    memory = held + copies + max(alive, votes[0])
     return Cost(parts, memory, step, step * settings.steps)
 
 
@@ -160,25 +161,20 @@ def _vote(generator: nn.Module, eye: nn.Module, settings: AdaptSettings, parts: 
             eye.encode_image(generator.synthesis(ws, noise_mode="const")).sum().backward()
 
 
-def machine_rates(device: torch.device) -> tuple[float, float]:
-    """Operations a second in a convolution, bytes a second in a multiplication; the best of a few. Under a second."""
-    x = torch.randn(1, 128, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
-    weight, wide = torch.randn(128, 128, 3, 3, device=device), torch.randn(2**21, device=device)
-
-    def seconds(function) -> float:
-        wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-        found = []
-        for _ in range(6):
-            wait()
-            began = time.perf_counter()
-            function()
-            wait()
-            found.append(time.perf_counter() - began)
-        return min(found)
-
-    with torch.no_grad():
-        work = 2 * weight.numel() * x.shape[2] * x.shape[3]
-        return work / seconds(lambda: F.conv2d(x, weight, padding=1)), wide.nbytes / seconds(lambda: wide * 2.0)
+@torch.no_grad()
+def machine_rate(generator: nn.Module, rounds: int = 3) -> float:
+    """Operations a second while the generator draws one image; the best of a few."""
+    device, found = generator.synthesis.const.device, []
+    ws = torch.zeros(1, generator.num_ws, generator.config.w_dim, device=device)
+    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    operations = measure(lambda: generator.synthesis(ws, noise_mode="none"))[1]  # the first image also loads code
+    for _ in range(rounds):
+        wait()
+        began = time.perf_counter()
+        generator.synthesis(ws, noise_mode="none")
+        wait()
+        found.append(time.perf_counter() - began)
+    return operations / min(found)
 
 
 def resident(device: torch.device = torch.device("cpu")) -> int:

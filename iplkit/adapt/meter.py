@@ -1,4 +1,4 @@
-"""What a computation needs, found without computing it: bytes alive at most, bytes written, operations.
+"""What a computation needs, found without computing it: bytes alive at most, and operations.
 
 Torch's fake tensors have a shape and a device and no numbers. A step that is walked with them allocates, saves and frees what the
 real one does.
@@ -32,13 +32,12 @@ class Meter(TorchDispatchMode):
     Attributes:
         now: bytes alive.
         most: the largest value of `now`.
-        written: bytes of all results, in-place ones too.
         operations: two for a multiplication with its addition, in matrix products and convolutions.
     """
 
     def __init__(self):
         super().__init__()
-        self.now = self.most = self.written = self.operations = 0
+        self.now = self.most = self.operations = 0
         self.seen: dict[int, weakref.ref] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -56,7 +55,6 @@ class Meter(TorchDispatchMode):
     def _note(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         place, size = storage._cdata, storage.nbytes()
-        self.written += min(size, tensor.numel() * tensor.element_size())
         if place in self.seen:
             return
 
@@ -69,8 +67,8 @@ class Meter(TorchDispatchMode):
         self.most = max(self.most, self.now)
 
 
-def measure(function) -> tuple[int, int, int]:
-    """Bytes alive at most, bytes written and operations (two for a multiplication with its addition) of a call."""
+def measure(function) -> tuple[int, int]:
+    """Bytes alive at most, and operations (two for a multiplication with its addition) of a call."""
     with Meter() as meter:
         function()
-    return meter.most, meter.written, meter.operations
+    return meter.most, meter.operations

@@ -9,6 +9,7 @@ Axis letters: N people, R rows of W+, D width of w.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -17,22 +18,19 @@ from iplkit.edit.layers import check_rows
 from iplkit.edit.probes import Principal
 from iplkit.errors import UserError
 from iplkit.latents import lerp
+from iplkit.stylegan2.tables import num_rows
 
 STEP, STEPS, FRAMES = 0.03, 50, (0, 15, 30, 45)
-QUARTERS = 4  # groups of the report: rows 0 to 3, 4 to 7, 8 to 11, 12 to 15 of 16
 
 
 def report_groups(size: int) -> tuple[range, ...]:
-    """The four groups of rows: the report's at 512 pixels, and those that end at the same share of the rows at another size.
+    """The four groups of rows: the report's at 512 pixels, four rows each, and those that end at the same shares of the rows elsewhere.
 
     Raises:
-        UserError: a size that has fewer rows than groups, or is no power of 2.
+        UserError: for a size that no generator has.
     """
-    if size < 8 or size & (size - 1):
-        raise UserError(f"the report's groups need a size that is a power of 2 of at least 8; got {size}")
-    rows = 2 * size.bit_length() - 4
-    ends = [-(-rows * k // QUARTERS) for k in range(QUARTERS + 1)]
-    return tuple(range(first, end) for first, end in zip(ends, ends[1:]))
+    ends = [int(quarter * num_rows(size) / 4 + 0.5) for quarter in range(5)]
+    return tuple(range(start, stop) for start, stop in pairwise(ends))
 
 
 def isotropic(people: int, rows: Sequence[int], width: int, rng: torch.Generator) -> Tensor:

@@ -24,6 +24,7 @@ SLOPE = 0.2  # of the leaky ReLU
 GAIN = math.sqrt(2)  # keeps the variance through a leaky ReLU
 NOISE_MODES = ("random", "const", "none")
 WIDE = 128  # from this image side on, memory traffic decides; see `StyledConv`
+PIXELS_AT_ONCE = 2 * 1024**2  # of large images, where no gradient is asked for
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,7 @@ class Synthesis(nn.Module):
         self.num_ws = config.num_ws
         self.w_dim = config.w_dim
         self.wide = config.size >= WIDE
+        self.at_once = max(1, PIXELS_AT_ONCE // config.size**2)
         self.rows = {name: row for row, names in enumerate(row_table(config.num_ws)) for name in names}
         self.register_buffer("fir", fir_kernel(), persistent=False)
 
@@ -252,9 +254,22 @@ class Synthesis(nn.Module):
     def paint(self, styles: dict[str, Tensor], noise: dict[str, Tensor | None], blockwise: bool = False) -> Tensor:
         """The image of some styles and some noise, both name -> tensor; see `from_styles` and `draw_noise`.
 
+        Where nothing is kept for a way back, large images are drawn some at a time, so that any number of them fits into memory.
+
         Args:
             blockwise: forget what is inside the layers, and compute it again on the way back: less memory, a third more time.
         """
+        n = len(styles["conv4"])
+        if not self.wide or n <= self.at_once or self._has_way_back(styles):
+            return self._paint(styles, noise, blockwise)
+        parts = []
+        for start in range(0, n, self.at_once):
+            some = slice(start, start + self.at_once)
+            grain = {name: value if value is None or value.ndim == 2 else value[some] for name, value in noise.items()}
+            parts.append(self._paint({name: style[some] for name, style in styles.items()}, grain, blockwise))
+        return torch.cat(parts)
+
+    def _paint(self, styles: dict[str, Tensor], noise: dict[str, Tensor | None], blockwise: bool) -> Tensor:
         x, image = self.const.expand(len(styles["conv4"]), -1, -1, -1), None
         if self.wide and x.device.type == "cpu" and not self._is_trained():
             x = x.contiguous(memory_format=torch.channels_last)  # faster to the image and to the latents, slower to weights
@@ -278,6 +293,11 @@ class Synthesis(nn.Module):
     def forward(self, ws: Tensor, noise_mode: str = "random", generator: torch.Generator | None = None) -> Tensor:
         """The image of some W+ codes, ``[N, R, D]`` -> ``[N, 3, H, W]``; see `from_styles` for noise."""
         return self.from_styles(self.styles(ws), noise_mode, generator)
+
+    def _has_way_back(self, styles: dict[str, Tensor]) -> bool:
+        """Whether somebody may ask for a gradient of these images."""
+        tensors = [*styles.values(), *self.parameters()]
+        return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
     def _is_trained(self) -> bool:
         """Whether this pass will be walked back to a weight."""

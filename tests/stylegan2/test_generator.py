@@ -118,6 +118,41 @@ def test_an_image_does_not_see_its_neighbors(small, z):
     assert_close(small(z, noise_mode="const")[2:3], small(z[2:3], noise_mode="const"), atol=1e-5, rtol=1e-4)
 
 
+def test_a_large_batch_without_gradients_is_drawn_in_parts_of_the_same_images(small, z, monkeypatch):
+    synthesis, sizes = small.synthesis, []
+    synthesis.wide, synthesis.at_once = True, 3
+    paint = synthesis._paint
+    monkeypatch.setattr(synthesis, "_paint", lambda styles, *rest: sizes.append(len(styles["conv4"])) or paint(styles, *rest))
+    with torch.no_grad():
+        parts = {mode: small(z, noise_mode=mode, generator=torch.Generator().manual_seed(1)) for mode in ("random", "const", "none")}
+    assert sizes == 3 * [3, 1]
+    whole = {mode: small(z, noise_mode=mode, generator=torch.Generator().manual_seed(1)) for mode in parts}
+    assert sizes[6:] == 3 * [4]
+    for mode, images in parts.items():
+        assert_close(images, whole[mode].detach(), atol=1e-5, rtol=1e-4)
+
+
+def gradients(generator, ws, wide):
+    """The image and all gradients of one of the two orders of work."""
+    generator.synthesis.wide = wide
+    for layer in generator.synthesis.layers.values():
+        layer.wide = wide
+    leaf = ws.clone().requires_grad_(True)
+    images = generator.synthesis(leaf, noise_mode="const")
+    weights = {name: p for name, p in generator.synthesis.named_parameters() if p.requires_grad}
+    found = torch.autograd.grad(images.square().sum(), [leaf, *weights.values()])
+    return {"image": images.detach(), "ws": found[0]} | dict(zip(weights, found[1:]))
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_order_of_work_of_large_generators_has_the_gradients_of_the_small_ones(small, z, trained):
+    exact = small.double().requires_grad_(trained)
+    ws = exact.mapping(z[:2].double()).detach()
+    mine, theirs = (gradients(exact, ws, wide) for wide in (True, False))
+    for name, value in theirs.items():
+        assert_close(mine[name], value, atol=1e-9 * float(value.abs().max()), rtol=1e-9, msg=lambda m, name=name: f"{name}: {m}")
+
+
 def test_half_precision_and_channels_last_give_nearly_the_same_image(small, z):
     want = small(z, noise_mode="const")
     turned = trained().to(memory_format=torch.channels_last)

@@ -31,7 +31,7 @@ def lab_report(lab: Lab) -> Finding:
     known, shape = known_columns(lab), shape_of_w(lab)
     (ws, images), (others, _) = lab.samples("walkers"), lab.samples("who they walk to")
     before, size = lab.read(images)[:, known], lab.size
-    groups = report_groups(size) if size in (64, 512) else (range(lab.generator.num_ws),)
+    groups = report_groups(size)
     rows = [{"way": "standing", "rows": "", "frame": 0} | measured(photo=lab.domain_share(images))]
     outside = []
     for group in groups:
