@@ -1,19 +1,19 @@
 """A compiled run is the plain one, and a compiler that fails or hangs stops nothing."""
 
 import sys
-from dataclasses import replace
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from iplkit.adapt import METHODS, AdaptSettings, adapt
+from iplkit.adapt import AdaptSettings, adapt
 from iplkit.adapt.compiled import paint_of, why_not
-from iplkit.adapt.methods import check_precision, make_tasks, run_key
+from iplkit.adapt.loop import advance
+from iplkit.adapt.methods import check_precision
 from iplkit.adapt.parts import Parts
 from iplkit.errors import UserError
 
-SETTINGS = AdaptSettings(steps=3, batch=2, views=2, selector="all", ema=0.9)
+SETTINGS = AdaptSettings(steps=2, batch=1, selector="all", ema=0.9, save_every=1)
 
 
 @pytest.fixture
@@ -85,18 +85,19 @@ def test_compiled_or_in_parts_is_a_choice(run):
         run(compile_with="eager", parts=Parts(1))
 
 
-def test_how_a_run_is_executed_is_no_part_of_what_it_is(tiny_generator, tiny_clip):
-    """A checkpoint of a compiled run is continued by a plain one: nothing of it is in the settings, which the key is made of."""
-    tasks = make_tasks(tiny_generator, [tiny_clip], "photo", "sketch", SETTINGS, 0, None, False)
-    assert "compile" not in str(SETTINGS.record()) and len(run_key(tasks, next(iter(METHODS)))) == 64
+def test_a_compiled_run_goes_on_from_a_plain_ones_checkpoint(run, counted, tmp_path, monkeypatch):
+    whole = run()
 
+    def stopped(state, *rest):
+        if state.step == 1:
+            raise KeyboardInterrupt
+        return advance(state, *rest)
 
-def test_a_compiled_run_goes_on_from_a_plain_ones_checkpoint(run, tiny_generator, tiny_clip, counted, tmp_path):
-    short = replace(SETTINGS, save_every=2)
-    whole = adapt(tiny_generator, tiny_clip, "nada", "photo", "sketch", short, progress=False)
-    adapt(tiny_generator, tiny_clip, "nada", "photo", "sketch", short, progress=False, resume_dir=tmp_path)
-    went_on = adapt(tiny_generator, tiny_clip, "nada", "photo", "sketch", short, progress=False, resume_dir=tmp_path, compile_with=counted[0])
-    assert [row["step"] for row in went_on.log] == [1, 2, 3]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("iplkit.adapt.loop.advance", stopped)
+        run(resume_dir=tmp_path)
+    went_on = run(resume_dir=tmp_path, compile_with=counted[0])
+    assert len(counted[1]) == 1 and [row["step"] for row in went_on.log] == [1, 2]
     assert_close(went_on.log[-1]["loss"], whole.log[-1]["loss"], rtol=1e-4, atol=1e-4)
 
 
