@@ -74,11 +74,12 @@ main.add_command(directions)
 @click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Also write a g_ema file that the published code reads.")
 @click.option("--memory", metavar="SIZE", help="What the process may hold, for example 6GB: batches are drawn in parts that fit, and a cost card is printed.")
 @click.option("--compile", "compiled", is_flag=True, help="Draw with torch.compile: minutes of waiting first, then faster steps; the same result up to rounding. Not with --memory.")
+@device_option
 @click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_settings(c) if v else None, help="Show methods, settings and quirks, and stop.")
 @dry_run_option
 def adapt(
     source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, allow_unknown: bool,
-    changes: tuple[str, ...], prompts: Path | None, export: Path | None, memory: str | None, compiled: bool, dry_run: bool,
+    changes: tuple[str, ...], prompts: Path | None, export: Path | None, memory: str | None, compiled: bool, device: str, dry_run: bool,
 ) -> None:  # fmt: skip
     """Teach the generator another domain from nothing but two phrases.
 
@@ -92,7 +93,7 @@ def adapt(
       iplkit adapt --target sketch --method mix --set second=statue --set share=0.3
       iplkit adapt --target sketch --method ipl_star --prompts mine.txt     prompts near sentences of your own
       iplkit adapt --target sketch --profile paper --memory 6GB -n          what it will cost, and how it fits
-      iplkit adapt --target sketch --profile paper --compile               for long runs: waits first, then steps are faster
+      iplkit adapt --target sketch --profile paper --device cuda --compile  for long runs: waits first, then steps are faster
       iplkit adapt --target sketch --set precision=bfloat16                 other rounding, so it is a setting and in the record
     """
     from iplkit.adapt.cost import parse_memory
@@ -105,7 +106,7 @@ def adapt(
     budget = {} if memory is None else {"memory": parse_memory(memory), "say": click.echo}
     if not budget:
         keep_memory()
-    options = budget | {"progress": sys.stderr.isatty(), "allow_unknown": allow_unknown, "compile_with": "inductor" if compiled else None}
+    options = budget | {"progress": sys.stderr.isatty(), "allow_unknown": allow_unknown, "compile_with": "inductor" if compiled else None, "device": device}
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
         product = make_product(source, target, method, profile, tier, seed, out, dry_run, settings=settings, force=force, **options)

@@ -23,6 +23,7 @@ from iplkit.edit.statistics import StyleStatistics, read_statistics, style_stati
 from iplkit.edit.strips import STRIPS, Strip, frame_offsets, parse_offsets, write_film, write_frames, write_strip
 from iplkit.edit.style_space import style_space
 from iplkit.edit.text_edits import TextEdit, TextMove, read_text_edit, write_text_edit
+from iplkit.devices import move
 from iplkit.errors import UserError
 from iplkit.images import write_image
 from iplkit.invert.latent_files import read_latent
@@ -44,10 +45,9 @@ def load_on(device: str, profile: str, *names: str) -> tuple[nn.Module, ...]:
     Raises:
         UserError: a device that is not here.
     """
-    try:
-        return tuple(zoo.load(name, profile).to(device) for name in names)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"a device that is here is needed, cpu or cuda; got {device!r} ({str(error).splitlines()[0]})") from error
+    models = tuple(zoo.load(name, profile) for name in names)
+    move(device, *models)
+    return models
 
 
 def statistics_from(path: Path | None, generator: nn.Module) -> StyleStatistics:
