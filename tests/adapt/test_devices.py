@@ -1,5 +1,6 @@
 """No GPU is needed here: torch's fake tensors know their device and hold no numbers, and mixing two devices is an error as it is there."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -29,8 +30,10 @@ def as_if_on_a_gpu(model):
 @pytest.mark.parametrize("noise", ["paired", "independent", "none"])
 def test_what_an_update_draws_and_compares_stays_on_the_device_of_its_models(tiny_generator, tiny_clip, noise):
     settings = replace(AdaptSettings.at("world", "smoke"), views=2, noise=noise, view_noise=0.1)
+    models = [copy.deepcopy(model) for model in (tiny_generator, tiny_clip)]
     with FakeTensorMode():
-        generator, clip = as_if_on_a_gpu(tiny_generator).requires_grad_(True), as_if_on_a_gpu(tiny_clip)
+        generator, clip = (as_if_on_a_gpu(model) for model in models)
+        generator.requires_grad_(True)
         look = Look(clip, settings, seed=0)
         ws = torch.empty(2, generator.num_ws, generator.config.w_dim, device="cuda")
         before, after = look(generator, ws, 0, "source").detach(), look(generator, ws, 0, "target")
