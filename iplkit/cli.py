@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 something that was checked is wrong; 2 something given doe
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -73,11 +74,13 @@ main.add_command(directions)
 @click.option("--export", type=click.Path(dir_okay=False, path_type=Path), help="Also write a g_ema file that the published code reads.")
 @click.option("--memory", metavar="SIZE", help="What the process may hold, for example 6GB: batches are drawn in parts that fit, and a cost card is printed.")
 @click.option("--native", "with_native", is_flag=True, help="Build operations in C++ and CUDA (a minute, once) and use them: faster from 128 px on, the same up to rounding.")
+@click.option("--compile", "compiled", is_flag=True, help="Draw with torch.compile: minutes of waiting first, then faster steps; the same result up to rounding. Not with --memory.")
+@device_option
 @click.option("--list", "listing", is_flag=True, is_eager=True, expose_value=False, callback=lambda c, p, v: _list_settings(c) if v else None, help="Show methods, settings and quirks, and stop.")
 @dry_run_option
 def adapt(
     source: str, target: str, method: str, tier: str, profile: str, seed: int, out: Path | None, force: bool, allow_unknown: bool,
-    changes: tuple[str, ...], prompts: Path | None, export: Path | None, memory: str | None, with_native: bool, dry_run: bool,
+    changes: tuple[str, ...], prompts: Path | None, export: Path | None, memory: str | None, compiled: bool, with_native: bool, device: str, dry_run: bool,
 ) -> None:  # fmt: skip
     """Teach the generator another domain from nothing but two phrases.
 
@@ -92,6 +95,8 @@ def adapt(
       iplkit adapt --target sketch --method ipl_star --prompts mine.txt     prompts near sentences of your own
       iplkit adapt --target sketch --profile paper --memory 6GB -n          what it will cost, and how it fits
       iplkit adapt --target sketch --profile paper --native                 with operations built on this machine
+      iplkit adapt --target sketch --profile paper --device cuda --compile  for long runs: waits first, then steps are faster
+      iplkit adapt --target sketch --set precision=bfloat16                 other rounding, so it is a setting and in the record
     """
     from iplkit.adapt.cost import parse_memory
     from iplkit.keep_memory import keep_memory
@@ -103,13 +108,14 @@ def adapt(
     budget = {} if memory is None else {"memory": parse_memory(memory), "say": click.echo}
     if not budget:
         keep_memory()
-    if with_native and not dry_run:
-        from iplkit import native
+    options = budget | {"progress": sys.stderr.isatty(), "allow_unknown": allow_unknown, "compile_with": "inductor" if compiled else None, "device": device}
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        if with_native and not dry_run:
+            from iplkit import native
 
-        native.enable()  # where it cannot, one warning says why, and torch's own do the work
-    product = make_product(
-        source, target, method, profile, tier, seed, out, dry_run, settings=settings, force=force, progress=sys.stderr.isatty(), allow_unknown=allow_unknown, **budget
-    )
+            native.enable()  # where it cannot, one warning says why, and torch's own do the work
+        product = make_product(source, target, method, profile, tier, seed, out, dry_run, settings=settings, force=force, **options)
     click.echo(f"{'Written' if product.made else 'Would be written' if dry_run else 'There already'}: {product.path}")
     if export and not dry_run:
         click.echo(f"Exported: {export_product(product, export, profile)}")
@@ -412,6 +418,7 @@ def zoo_synthetic(folder: Path, names: tuple[str, ...], size: int, width: int, s
     Examples:
       iplkit zoo synthetic /tmp/random --size 64 --width 32    small and fast
       iplkit zoo synthetic /tmp/random                         true sizes, 1.9 GB
+      iplkit zoo synthetic /tmp/random mapper-afro styleclip-fs3-ffhq styleclip-mean-std    StyleCLIP's files
       IPLKIT_PAPER_WEIGHTS=/tmp/random iplkit regenerate --profile paper --tier smoke
     """
     from iplkit.synthetic import USUAL, make

@@ -17,10 +17,11 @@ stats_option = click.option("--stats", "--stat-path", "--stat_path", "stats", ty
 @click.option("--neutral", help="What is there, for example face.")
 @click.option("--target", help="What shall be, for example \"happy face\".  [default: the six strips]")
 @click.option("--beta-threshold", "--beta_threshold", "beta", default="0.1", show_default=True, help="Which channels move: 0.1, or 20c for 20 channels, or 5% for that share of false ones.")
-@click.option("--direction-offset", "--direction_offset", "offset", default="-1..5", show_default=True, help="Strength, in standard deviations: 5, or 0,2.5,5, or -1..5.")
+@click.option("--direction-offset", "--direction_offset", "offset", help="Strength, in standard deviations: 5, or 0,2.5,5, or -1..5; of a mapper, 1 is the published one.  [default: -1..5; with --mapper 0,0.5,1]")
 @click.option("--output", "--output_path", "output", type=click.Path(file_okay=False, path_type=Path), default=Path("edited"), show_default=True)
 @click.option("--directions", "--direction-path", "--direction_path", "matrix", type=FILE, help="A relevance matrix: fs3.npy, or of iplkit directions extract.  [default: differentiated for the prompt]")
 @stats_option
+@click.option("--mapper", metavar="WHICH", help="A trained mapper in place of directions: happy, angry or long hair; of profile paper afro, mohawk, ...; or a published file.")
 @click.option("--frames", type=int, help="Also so many frames from the least to the largest offset.")
 @click.option("--film", is_flag=True, help="Also a film (.gif) of these frames; 30 if --frames is not given.")
 @click.option("--allow-unknown", is_flag=True, help="Let words through that the CLIP never saw.")
@@ -28,9 +29,10 @@ stats_option = click.option("--stats", "--stat-path", "--stat_path", "stats", ty
 @device_option
 @dry_run_option
 def edit(**options) -> None:
-    """Edit a person by text: StyleCLIP's global directions.
+    """Edit a person by text: StyleCLIP's global directions, or one of its mappers.
 
-    For each text are written a strip of pictures (.png) and the edit (.json), which this command reads again.
+    For each text are written a strip of pictures (.png) and the edit (.json), which this command reads again. A mapper writes
+    the edited code (.npy), which --latent takes.
 
     \b
     Examples:
@@ -38,6 +40,8 @@ def edit(**options) -> None:
       iplkit edit --latent inverted/me.npy --neutral face --target "happy face" --direction-offset 5
       iplkit edit --seed 3 --neutral face --target "face with glasses" --beta-threshold 20c --film
       iplkit edit --edit saved.json                              the picture of a saved edit
+      iplkit edit --seed 3 --mapper happy                        what was trained for one text
+      iplkit edit --latent inverted/me.npy --mapper mapper-afro.pt --profile paper
     """
     from iplkit.edit.command import run_edit
 

@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from iplkit import zoo
 from iplkit.errors import UserError
 from iplkit.paper_files import LIST, synthetic
-from iplkit.weights import atomic_path, sha256
+from iplkit.weights import atomic_path
+from iplkit.zoo_files import write_down
 
 CHANNELS = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64, 1024: 32}  # Karras et al. 2020, configuration F
 SIZES = tuple(size for size in CHANNELS if size >= 16)
 ENCODERS = {"psp": 3, "e4e": 3, "restyle-psp": 6, "restyle-e4e": 6}
 USUAL = ("generator", "clip", "identity", "judge", "inception-torchvision", "vgg16", "lpips-heads", "hed", "e4e")
+EDITS, ADAPTED = ("mapper-", "styleclip-fs3-ffhq", "styleclip-mean-std"), ("ipl-", "nada-")
 VGG_CLASSES = {"classifier.0": (4096, 25088), "classifier.3": (4096, 4096), "classifier.6": (1000, 4096)}
 
 
@@ -56,7 +58,7 @@ def make(folder: Path, names: Sequence[str] = USUAL, size: int = 1024, seed: int
         told(name)
         with atomic_path(path) as temporary:
             makers[name](temporary)
-        listed[path.name] = sha256(path)
+        listed[path.name] = write_down(path)  # not a change of a reader's file if there was another one of ours
         with atomic_path(folder / LIST) as temporary:
             temporary.write_text(json.dumps({"random weights": True, "size": size, "seed": seed, "files": listed}, indent=1) + "\n", encoding="utf-8")
     synthetic.cache_clear()
@@ -68,6 +70,8 @@ def _makers(size: int, seed: int, width: int) -> dict[str, Callable[[Path], None
     from iplkit.extractors.dinov2 import DinoV2
     from iplkit.extractors.hed import Hed
     from iplkit.extractors.inception import Inception, TorchvisionInception
+    from iplkit.stylegan2.checkpoints import to_rosinality
+    from iplkit.synthetic_styleclip import write_styleclip
 
     nets = {"identity": ArcFace, "judge": Inception, "inception-torchvision": TorchvisionInception, "hed": Hed, "dinov2": DinoV2}
     makers = {name: lambda path, kind=kind: torch.save(_state(kind.build(), seed), path) for name, kind in nets.items()}
@@ -75,6 +79,11 @@ def _makers(size: int, seed: int, width: int) -> dict[str, Callable[[Path], None
     makers |= {"generator": lambda path: _generator(path, size, seed, width)}
     makers |= {"clip": lambda path: _openai_archive(path, seed), "clip-judge": lambda path: torch.save(_clip("ViT-L-14", seed), path)}
     makers |= {name: lambda path, name=name: torch.save(_encoder(name, size, seed, width), path) for name in ENCODERS}
+    for found in zoo.entries("paper"):
+        if found.name.startswith(EDITS):
+            makers[found.name] = lambda path, name=found.name: write_styleclip(path, name, _new_generator(size, seed, width), seed)
+        elif found.name.startswith(ADAPTED):
+            makers[found.name] = lambda path: torch.save({"g_ema": to_rosinality(_new_generator(size, seed + 1, width))}, path)
     return makers
 
 

@@ -5,6 +5,7 @@ A file of weights holds tensors and one JSON record about them. Nothing in it ca
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import safetensors.torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from iplkit.errors import UserError
 from iplkit.files import atomic_path, sha256
 
-__all__ = ["atomic_path", "file_kind", "read_metadata", "read_weights", "sha256", "write_weights"]
+__all__ = ["atomic_path", "file_kind", "read_metadata", "read_weights", "sha256", "write_weights", "zip_inside"]
 RECORD = "iplkit"  # the one metadata key; one key has one order, so equal weights are equal bytes
 
 
@@ -45,6 +46,18 @@ def file_kind(path: str | Path) -> str:
     if head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
         return "pickle"
     return "unknown"
+
+
+def zip_inside(path: str | Path) -> str:
+    """The first name in an archive that somebody packed a file into; empty for what torch writes, which is an archive, too."""
+    if file_kind(path) != "zip" or not zipfile.is_zipfile(path):
+        return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return ""
+    return "" if any(name.endswith("/data.pkl") for name in names) else next(iter(names), "")[:80]
 
 
 def write_weights(path: str | Path, tensors: dict[str, Tensor], metadata: dict, dtype: torch.dtype | None = None) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -33,7 +34,7 @@ class Entry:
 
     name: str
     file: str  # inside the profile's folder
-    loader: str  # "module:function" of path -> module; empty where no code reads the file yet
+    loader: str  # "module:function" of path -> what the book uses; empty for a part of something, see `READ_BY`
     license: str
     purpose: str
     url: str = ""  # where `iplkit zoo get` finds it; empty where there is no lasting address
@@ -77,9 +78,9 @@ PAPER = (
     Entry(
         "vgg16",
         "vgg16-397923af.pth",
-        "",
+        "iplkit.invert.vgg:load_vgg",
         "BSD-3-Clause",
-        "trunk of LPIPS",
+        "trunk of LPIPS, and the eye of Image2StyleGAN",
         "https://download.pytorch.org/models/vgg16-397923af.pth",
         "397923af",
     ),
@@ -122,6 +123,10 @@ PAPER = (
 )
 PAPER += tuple(Entry(*row) for row in MORE)
 PROFILES = {"world": WORLD, "paper": PAPER}
+READ_BY = {
+    "lpips-heads": "iplkit.extractors.catalog.load_extractor('lpips', 'paper'), together with vgg16",
+    "dlib-landmarks": "dlib.shape_predictor; iplkit invert has a copy of its own and needs no file",
+}
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -252,8 +257,8 @@ def load_paper_clip_rn50(path: Path) -> nn.Module:
     return load_open_clip("RN50-quickgelu", path)
 
 
-def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Module:
-    """The model called `name`, ready to use: evaluation mode, no gradients for its weights.
+def load(name: str, profile: str = "world", folder: Path | None = None) -> Any:
+    """The model called `name`, ready to use: evaluation mode, no gradients for its weights. StyleCLIP's tables come as tables.
 
     Args:
         name: see `entries`.
@@ -261,20 +266,22 @@ def load(name: str, profile: str = "world", folder: Path | None = None) -> nn.Mo
         folder: where to look; None is the profile's own place.
 
     Raises:
-        UserError: unknown name or profile; a file that is missing, damaged, of another kind, or has another hash.
+        UserError: unknown name or profile; a file that is missing, damaged, of another kind, or has another hash; a part
+            that is no model, whose reader the sentence names.
     """
     found = entry(name, profile)
     path = path_of(name, profile, folder)
     if profile == "paper" and not path.is_file():
         raise NotHere(f"the paper's {name} needs the file {found.file}; there is none in {path.parent}")
     if not found.loader:
-        raise UserError(f"the paper's {name} is a part of an extractor, not a model; see iplkit.extractors.catalog")
+        raise UserError(f"the paper's {name} is no model by itself; its file is read by {READ_BY[name]}")
     if profile == "world":
         check_file(found.file, folder)
     else:
         check_same(path)
     module, function = found.loader.split(":")
-    return attrgetter(function)(import_module(module))(path).eval().requires_grad_(False)
+    model = attrgetter(function)(import_module(module))(path)
+    return model.eval().requires_grad_(False) if isinstance(model, nn.Module) else model
 
 
 def adapted_names(folder: Path | None = None) -> list[str]:

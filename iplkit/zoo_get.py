@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iplkit.download import NoFile, Progress, download, drop
 from iplkit.errors import UserError, full_disk
-from iplkit.weights import atomic_path, file_kind, sha256
+from iplkit.weights import atomic_path, file_kind, sha256, zip_inside
 from iplkit.zoo import Entry, entry, path_of
 from iplkit.zoo_files import check_same, write_down
 from iplkit.zoo_paper import FACTS, Copy, Facts
@@ -77,6 +77,8 @@ def check_file(path: Path, found: Entry, copy: Copy | None = None) -> str:
     kind = file_kind(path)
     if kind in ("html", "empty"):
         raise UserError(f"{found.file} needs to be weights; it is {'a web page' if kind == 'html' else 'empty'}")
+    if packed := zip_inside(path):
+        raise UserError(f"{found.file} needs to be weights; it is an archive with {packed} inside, so unpack it first")
     if found.sha256:
         wanted, strict = [found.sha256], True
     else:

@@ -16,6 +16,7 @@ IPL = "https://github.com/Picsart-AI-Research/IPL-Zero-Shot-Generative-Model-Ada
 NADA = "https://github.com/rinongal/StyleGAN-nada"
 GENERATOR = "iplkit.stylegan2.checkpoints:load_generator"
 ENCODER = "iplkit.invert.encoders:load_encoder"
+STYLES = "iplkit.edit.published_sizes"
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,12 @@ for _name in ("disney_princess", "pixar", "sketch"):
     _add(f"nada-{_name}", f"nada-{_name}.pt", GENERATOR, "MIT; weights of NVIDIA's kind", f"NADA's generator adapted to {_name.replace('_', ' ')}", Facts(NADA, _ADAPTED, (), 360))
 for _name in ("ffhq", "afhqdog", "afhqcat"):
     _raw = f"https://raw.githubusercontent.com/orpatashnik/StyleCLIP/main/global_directions/npy/{_name}/fs3.npy"
-    _add(f"styleclip-fs3-{_name}", f"styleclip-{_name}-fs3.npy", "", "MIT", f"StyleCLIP's relevance of every channel, {_name}", Facts(STYLECLIP, _FREE, (Copy(_raw),), 11))
-_add("styleclip-mean-std", "styleclip-ffhq-S_mean_std", "", "MIT", "mean and spread of every channel, FFHQ", Facts(STYLECLIP, _FREE))
+    _add(f"styleclip-fs3-{_name}", f"styleclip-{_name}-fs3.npy", f"{STYLES}:load_matrix", "MIT", f"StyleCLIP's relevance of every channel, {_name}", Facts(STYLECLIP, _FREE, (Copy(_raw),), 11))
+_add("styleclip-mean-std", "styleclip-ffhq-S_mean_std", f"{STYLES}:load_statistics", "MIT", "mean and spread of every channel, FFHQ", Facts(STYLECLIP, _FREE))
 for _name, _id in {
     "afro": "1i5vAqo4z0I-Yon3FNft_YZOq7ClWayQJ", "angry": "1g82HEH0jFDrcbCtn3M22gesWKfzWV_ma",
     "bobcut": "1IvyqjZzKS-vNdq_OhwapAcwrxgLAY8UF", "bowlcut": "1xwdxI2YCewSt05dEHgkpmmzoauPjEnnZ",
     "curly_hair": "1xZ7fFB12Ci6rUbUfaHPpo44xUFzpWQ6M", "mohawk": "1oMMPc8iQZ7dhyWavZ7VNWLwzf9aX4C09",
     "purple_hair": "14H0CGXWxePrrKIYmZnDD2Ccs65EEww75", "surprised": "1F-mPrhO-UeWrV1QYMZck63R43aLtPChI",
 }.items():  # fmt: skip
-    _add(f"mapper-{_name}", f"mapper-{_name}.pt", "", "MIT; trained on FFHQ", f"StyleCLIP's latent mapper: {_name.replace('_', ' ')}", Facts(STYLECLIP, _FACES, (drive(_id),), 141))
+    _add(f"mapper-{_name}", f"mapper-{_name}.pt", "iplkit.edit.mapper:load_published_mapper", "MIT; trained on FFHQ", f"StyleCLIP's latent mapper: {_name.replace('_', ' ')}", Facts(STYLECLIP, _FACES, (drive(_id),), 141))

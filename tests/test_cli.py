@@ -46,6 +46,7 @@ def test_help_needs_no_heavy_package():
     (("nonsense",), "No such command 'nonsense'"),
     (("zoo", "list", "--profile", "mars"), "'mars'"),
     (("evaluate", "no-such-folder", "."), "no-such-folder"),
+    (("adapt", "--target", "sketch", "--compile", "--memory", "6GB"), "both were asked for"),
     (("book", "--code"), "they need --pdf"),
     (("book", "--pdf", "--browser", "no-such-browser"), "version 131 or newer, and 'no-such-browser' cannot be run"),
 ])  # fmt: skip

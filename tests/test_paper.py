@@ -40,6 +40,12 @@ def test_files_with_random_weights_go_through_the_readers_and_carry_their_mark(m
     assert is_random("hed") and hash_of("hed") == listed["network-bsds500.pytorch"] and "not used" in hash_of("critic")
 
 
+def test_random_weights_of_another_size_take_the_place_of_the_first(tmp_path):
+    for size in (16, 32):
+        synthetic.make(tmp_path, ("generator",), size=size, width=4)
+        assert zoo.load("generator", "paper", tmp_path).config.size == size
+
+
 def test_a_real_file_is_never_replaced_by_random_weights(tmp_path):
     (tmp_path / "network-bsds500.pytorch").write_bytes(b"real")
     with pytest.raises(UserError, match="no real files under these names; there are network-bsds500.pytorch, and nothing was written"):

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import tarfile
@@ -107,6 +108,21 @@ def test_a_file_of_other_bytes_is_not_written_over(folder, tmp_path):
     with pytest.raises(UserError, match="move it away first"):
         unbundle(tmp_path / "class.tar", folder)
     assert (folder / "lpips-vgg-v0.1.pth").read_bytes() == b"my own"
+
+
+def test_a_full_disk_leaves_no_half_bundle_and_no_half_file(folder, tmp_path, monkeypatch):
+    bundle([], tmp_path / "class.tar")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "small.pth")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "addfile", full)
+        code, said = run("bundle", tmp_path / "other.tar")
+    assert code == 2 and "free space to write" in said and sorted(p.name for p in tmp_path.iterdir()) == ["class.tar", "mine"]
+    monkeypatch.setattr("iplkit.zoo_bundle.sha256", full)
+    code, said = run("unbundle", tmp_path / "class.tar", "--folder", tmp_path / "theirs")
+    assert code == 2 and "free space to write" in said and not list((tmp_path / "theirs").iterdir())
 
 
 def test_a_bundle_of_nothing_or_of_what_is_not_there_is_refused(folder, tmp_path):

@@ -2,11 +2,14 @@ import bz2
 import errno
 import hashlib
 import shutil
+import zipfile
 
 import pytest
 import small_server
+from click.testing import CliRunner
 
 from iplkit import zoo, zoo_get, zoo_paper
+from iplkit.cli import main
 from iplkit.download import NoFile, address, download
 from iplkit.errors import UserError
 from iplkit.zoo_files import LIST, check_same, recorded
@@ -120,6 +123,27 @@ def test_no_network_is_one_sentence(server, folder, known):
     with pytest.raises(UserError, match="does not answer .*; https://no.such.host.invalid/a does not answer"):
         get("small")
     assert not left(folder)
+
+
+def test_an_archive_of_the_file_is_refused_wherever_it_comes_from(server, folder, known, tmp_path):
+    with zipfile.ZipFile(tmp_path / "small.pth", "w") as archive:
+        archive.writestr("weights/small.pth", WEIGHTS)
+    server.files["/a"] = (tmp_path / "small.pth").read_bytes()
+    known(Copy(f"{server.url}/a"))
+    for source in (None, tmp_path):
+        with pytest.raises(UserError, match="an archive with weights/small.pth inside, so unpack it first"):
+            get("small", source)
+    assert not left(folder)
+
+
+@pytest.mark.parametrize("content", ["no network", "full disk"])
+def test_the_command_says_it_in_one_line(server, folder, known, monkeypatch, content):
+    server.files["/a"] = WEIGHTS
+    known(Copy(f"{server.url}/a" if content == "full disk" else "https://no.such.host.invalid/a", HASH))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 5))
+    done = CliRunner().invoke(main, ["zoo", "get", "small"])
+    assert done.exit_code == 2 and len(done.stderr.strip().splitlines()) == 1 and not left(folder)
+    assert ("free space" if content == "full disk" else "does not answer") in done.stderr
 
 
 @pytest.mark.parametrize("when", ["before", "while"])

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from iplkit.adapt.compiled import Paint
 from iplkit.adapt.draws import draw
 from iplkit.adapt.parts import Parts, draw_in_parts
 from iplkit.adapt.settings import AdaptSettings
@@ -16,8 +17,10 @@ class Look:
 
     Windows (see `random_views`) are the same for source and target at one step. Pixel noise is too,
     if the settings say "paired": then the two images differ by the adaptation and by nothing else.
-    With `parts`, batches are drawn in parts, which saves memory.
+    With `parts`, batches are drawn in parts, which saves memory. A loop may set `paint`, the compiled drawing of one generator.
     """
+
+    paint: Paint | None = None
 
     def __init__(self, clip: nn.Module, settings: AdaptSettings, seed: int, parts: Parts | None = None):
         self.clip, self.settings, self.seed, self.parts = clip, settings, seed, parts
@@ -27,10 +30,11 @@ class Look:
         mode, purpose = "random", "noise" if self.settings.noise == "paired" else f"noise of {side}"
         if self.settings.noise == "none":
             mode = "none"
-        if self.parts is None:
+        fast = None if self.paint is None else self.paint.of(generator.synthesis)
+        if self.parts is None and fast is None:
             return generator.synthesis(ws, noise_mode=mode, generator=draw(self.seed, purpose, step))
         noise = generator.synthesis.draw_noise(len(ws), mode, draw(self.seed, purpose, step))
-        return draw_in_parts(generator.synthesis, ws, noise, self.parts)
+        return draw_in_parts(generator.synthesis, ws, noise, self.parts) if fast is None else fast(ws, noise)
 
     def encode(self, images: Tensor, step: int) -> Tensor:
         """CLIP features of the step's views, `[N * max(views, 1), E]`, not normalized."""

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from iplkit.adapt.anchors import Anchor
 from iplkit.adapt.checkpoints import load_checkpoint, save_checkpoint
+from iplkit.adapt.compiled import paint_of
 from iplkit.adapt.directions import Direction, cosine_loss, image_direction
 from iplkit.adapt.draws import draw
 from iplkit.adapt.look import Look
@@ -78,6 +79,7 @@ def run_loop(
     key: str = "",
     about: dict | None = None,
     progress: bool = True,
+    compile_with: str | Callable | None = None,
 ) -> tuple[nn.Module, list[dict]]:
     """Adapt a copy of the generator; the source is not touched.
 
@@ -92,6 +94,7 @@ def run_loop(
         key: what the run is, so that a folder of another run is refused.
         about: the recipe in words a reader understands, for the checkpoint's page.
         progress: show a bar with the time left.
+        compile_with: backend of `torch.compile` for the adapted images; None draws them as usual.
 
     Returns:
         The adapted generator, and one row per step: step, loss, moved, rows, seconds.
@@ -104,12 +107,14 @@ def run_loop(
     state = start(generator_source, plugs, settings, average)
     if resume_dir is not None:
         resume(state, Path(resume_dir), key)
+    look.paint = paint_of(state.target.synthesis, compile_with)
+    take = (lambda step: step()) if look.paint is None else look.paint.run
     bar = tqdm(total=settings.steps, initial=state.step, desc="adapt", unit="step", disable=not progress)
     saved = state.step
     try:
         with bar:
             while state.step < settings.steps:
-                row = advance(state, generator_source, look, plugs, settings, seed)
+                row = take(lambda: advance(state, generator_source, look, plugs, settings, seed))
                 bar.set_postfix(loss=f"{row['loss']:.3f}", refresh=False)
                 bar.update()
                 if resume_dir is not None and state.step % settings.save_every == 0:
@@ -120,6 +125,8 @@ def run_loop(
         if isinstance(stop, NotFinite):
             stop.generator, stop.log = result_of(state, plugs), state.log
         raise
+    finally:
+        look.paint = None
     return result_of(state, plugs), state.log
 
 

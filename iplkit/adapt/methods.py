@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from iplkit.adapt.alignment import alignment_term
@@ -145,6 +146,7 @@ def adapt(
     progress: bool = True,
     cache_dir: str | Path | None = None,
     parts: Parts | None = None,
+    compile_with: str | Callable | None = None,
 ) -> AdaptResult:
     """Move a generator from one domain to another, told in words.
 
@@ -164,6 +166,7 @@ def adapt(
         progress: show bars with the time left.
         cache_dir: folder for the pool of IPL's first stage, shared by all targets.
         parts: draw batches in parts, to save memory (`iplkit.adapt.cost.fit` finds which); the same result up to rounding.
+        compile_with: backend of `torch.compile`, "inductor", for the adapted images; the same result up to rounding.
 
     Returns:
         The adapted generator (averaged weights, unless `settings.ema` is 0), logs, and the mapper, if any.
@@ -179,6 +182,8 @@ def adapt(
     clips = tuple(clip) if isinstance(clip, Sequence) else (clip,)
     check(source_generator, clips, source, target, settings)
     check_list(clips, method, settings)
+    if parts is not None and compile_with is not None:
+        raise UserError("a run is drawn in parts to fit a memory, or compiled; both were asked for")
     with ExitStack() as still:
         for model in (source_generator, *clips):
             still.enter_context(frozen(model))
@@ -207,6 +212,7 @@ def adapt(
             key=key,
             about={"method": method, "source": source, "target": target, "seed": seed, "settings": settings.record()},
             progress=progress,
+            compile_with=compile_with,
         )
     return AdaptResult(generator, log, recipe.mapper, list(recipe.mapper_log), settings, method, source, target, seed)
 
@@ -215,8 +221,10 @@ def check(generator: nn.Module, clips: Sequence[nn.Module], source: str, target:
     """Refuse what cannot work before anything is computed.
 
     Raises:
-        UserError: unknown words, weights that are not one a CLIP, or a choice of more rows than there are.
+        UserError: unknown words, weights that are not one a CLIP, a choice of more rows than there are, or a precision that the
+            device does not have.
     """
+    check_precision(settings.precision, generator.synthesis.const.device)
     for model in clips:
         model.tokenize([source, target] + [settings.second] * bool(settings.second))
         if settings.templates:
@@ -225,6 +233,19 @@ def check(generator: nn.Module, clips: Sequence[nn.Module], source: str, target:
         raise UserError(f"clip_weights needs one weight for each CLIP; got {len(settings.clip_weights)} for {len(clips)}")
     if settings.selector == "adaptive":
         rows_to_free(settings, generator.num_ws)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuse bfloat16 where the device cannot.
+
+    Raises:
+        UserError: see there.
+    """
+    if precision != "bfloat16":
+        return
+    fine = torch.amp.is_autocast_available(device.type) and (device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False))
+    if not fine:
+        raise UserError(f"precision bfloat16 needs a device that computes in it, for example a GPU from Ampere on or the CPU; {device} does not, so leave it at float32")
 
 
 def check_list(clips: Sequence[nn.Module], method: str, settings: AdaptSettings) -> None:

@@ -20,6 +20,7 @@ from iplkit.adapt.methods import METHODS, PAPER, AdaptResult, adapt, check_list
 from iplkit.adapt.prompt_lists import prompts_of, read_prompts
 from iplkit.adapt.settings import AdaptSettings
 from iplkit.clip.mapper import save_mapper
+from iplkit.devices import move
 from iplkit.differences import apply_difference, write_difference
 from iplkit.errors import UserError
 from iplkit.stylegan2.checkpoints import save_rosinality
@@ -135,6 +136,8 @@ def make_product(
     cache: Path | None = None,
     memory: int | None = None,
     say: Callable[[str], None] | None = None,
+    compile_with: str | Callable | None = None,
+    device: str = "cpu",
 ) -> Product:
     """Adapt a generator and write it, or find that it is there already.
 
@@ -158,9 +161,11 @@ def make_product(
         cache: folder of what several runs share, such as the pool of IPL's first stage; None is one inside `out`.
         memory: bytes the process may hold; batches are then drawn in parts that fit. None draws them whole.
         say: gets the cost card before the run, and after it again with what was measured; only with `memory`.
+        compile_with: as `adapt`; no part of what the product is.
+        device: where to compute, "cpu" or "cuda"; draws are made on the CPU, so another device changes only the rounding.
 
     Raises:
-        UserError: unknown method, profile, tier or word, or a model that is missing or damaged.
+        UserError: unknown method, profile, tier or word, a model that is missing or damaged, or a device that is not here.
     """
     if method not in METHODS:
         raise UserError(f"method must be one of {sorted(METHODS)}; got {method!r}")
@@ -170,6 +175,8 @@ def make_product(
     path = folder / paths.adapted_name(method, word, source=source, seed=seed)
     if allow_unknown:
         path = path.with_name(f"unknown-{path.name}")
+    if memory is not None and compile_with is not None:
+        raise UserError("a run is drawn in parts to fit a memory, or compiled; both were asked for")
     if source == target:
         raise UserError(f"target must be another domain than the source; both are {source!r}")
     clip = zoo.load("clip", profile, models)
@@ -189,6 +196,7 @@ def make_product(
     if dry_run and memory is None:
         return Product(path, record, made=False)
     generator, cost = zoo.load("generator", profile, models), None
+    move(device, generator, clip)
     if memory is not None:
         cost = fit(generator, [clip], settings, memory)
         if say is not None:
@@ -198,11 +206,12 @@ def make_product(
     resume_dir = folder / ".resume" / path.stem
     result = adapt(
         generator, clip, method, source, target, settings, seed, resume_dir, progress, cache_dir=cache or folder / ".cache",
-        parts=cost and cost.parts,
+        parts=cost and cost.parts, compile_with=compile_with,
     )
     if cost is not None and say is not None:
-        say(f"Checked: {compared(cost, result.log)}")
-    record = write_product(path, record, generator, result)
+        say(f"Checked: {compared(cost, result.log, torch.device(device))}")
+    result = replace(result, generator=result.generator.cpu(), mapper=result.mapper if result.mapper is None else result.mapper.cpu())
+    record = write_product(path, record, generator.cpu(), result)
     shutil.rmtree(resume_dir, ignore_errors=True)
     return Product(path, record, made=True)
 

@@ -18,7 +18,7 @@ from iplkit.clip.text import compact_ids, to_compact
 from iplkit.clip.torchscript import archive_tensors, is_archive
 from iplkit.clip.towers import Clip, ClipConfig, build_world_clip, freeze
 from iplkit.errors import UserError
-from iplkit.weights import file_kind, read_weights, write_weights
+from iplkit.weights import file_kind, read_weights, write_weights, zip_inside
 
 __all__ = [
     "Clip",
@@ -127,6 +127,8 @@ def _plain_weights(path: str | Path, names: Set[str]) -> dict[str, Tensor]:
         tensors, _ = read_weights(path)
     elif is_archive(path):  # also holds masks and numbers that are no weights
         tensors = {name: tensor for name, tensor in archive_tensors(path).items() if name in names}
+    elif packed := zip_inside(path):
+        raise UserError(f"{path} needs to be a safetensors file or a state dict of torch; it is an archive with {packed} inside, so unpack it first")
     elif kind in ("zip", "pickle"):
         tensors = _torch_weights(path)
     else:

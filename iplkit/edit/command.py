@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from iplkit import zoo
 from iplkit.clip.prompts import TEMPLATES
+from iplkit.edit import mapper_command
 from iplkit.edit.draw import draw
 from iplkit.edit.edits import DIGITS, Edit, Known
 from iplkit.edit.global_directions import draw_edit
@@ -22,6 +23,7 @@ from iplkit.edit.statistics import StyleStatistics, read_statistics, style_stati
 from iplkit.edit.strips import STRIPS, Strip, frame_offsets, parse_offsets, write_film, write_frames, write_strip
 from iplkit.edit.style_space import style_space
 from iplkit.edit.text_edits import TextEdit, TextMove, read_text_edit, write_text_edit
+from iplkit.devices import move
 from iplkit.errors import UserError
 from iplkit.images import write_image
 from iplkit.invert.latent_files import read_latent
@@ -29,14 +31,23 @@ from iplkit.latents import z_from_seeds
 from iplkit.weights import sha256
 
 FILM_FRAMES = 30
+OFFSETS = "-1..5"
 
 
 def load_two(profile: str, device: str) -> tuple[nn.Module, nn.Module]:
     """Generator and CLIP of a profile on a device."""
-    try:
-        return tuple(zoo.load(name, profile).to(device) for name in ("generator", "clip"))
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"a device that is here is needed, cpu or cuda; got {device!r} ({str(error).splitlines()[0]})") from error
+    return load_on(device, profile, "generator", "clip")
+
+
+def load_on(device: str, profile: str, *names: str) -> tuple[nn.Module, ...]:
+    """Models of a profile on a device.
+
+    Raises:
+        UserError: a device that is not here.
+    """
+    models = tuple(zoo.load(name, profile) for name in names)
+    move(device, *models)
+    return models
 
 
 def statistics_from(path: Path | None, generator: nn.Module) -> StyleStatistics:
@@ -63,8 +74,9 @@ def known_edits(generator: nn.Module, profile: str, record: dict | None = None) 
 
 
 def run_edit(
-    latent: Path | None, seed: int | None, edit_file: Path | None, neutral: str | None, target: str | None, beta: str, offset: str, output: Path,
+    latent: Path | None, seed: int | None, edit_file: Path | None, neutral: str | None, target: str | None, beta: str, offset: str | None, output: Path,
     matrix: Path | None, stats: Path | None, frames: int | None, film: bool, allow_unknown: bool, profile: str, device: str, dry_run: bool,
+    mapper: str | None = None,
 ) -> Iterator[str]:  # fmt: skip
     """Carry out ``iplkit edit``; yields what to say."""
     if sum(x is not None for x in (latent, seed, edit_file)) > 1:
@@ -73,10 +85,16 @@ def run_edit(
         raise UserError("--neutral and --target belong together; one of them is missing")
     if edit_file is not None and target is not None:
         raise UserError("--edit already names its texts; --neutral and --target cannot be given with it")
-    chosen, offsets = parse_beta(beta), parse_offsets(offset)
+    if mapper is not None and any(x is not None for x in (edit_file, target, matrix, stats)):
+        raise UserError("--mapper is an edit by itself; --edit, --target, --directions and --stats cannot be given with it")
+    chosen, offsets = parse_beta(beta), parse_offsets(offset or (OFFSETS if mapper is None else mapper_command.OFFSETS))
     count = frames or (FILM_FRAMES if film else 0)
     if frames is not None or film:
         frame_offsets(offsets, count)  # refuses a number that does not fit
+    if mapper is not None:
+        found, (generator,) = mapper_command.find_mapper(mapper, profile), load_on(device, profile, "generator")
+        yield from mapper_command.run_mapper(found, generator, latent, seed or 0, offsets, output, count, film, dry_run)
+        return
     generator, clip = load_two(profile, device)
     if edit_file is not None:
         yield from _drawn_again(edit_file, generator, clip, matrix, stats, output, profile, allow_unknown, dry_run)

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from iplkit.errors import UserError
+from iplkit.extractors.files import fill
+from iplkit.invert.checkpoints import load_plain, options_of
 from iplkit.latents import row_groups
 from iplkit.stylegan2.generator import EqualLinear
 from iplkit.weights import read_weights, write_weights
@@ -24,6 +26,8 @@ LEVELS = {"coarse": "course_mapping", "middle": "medium_mapping", "fine": "fine_
 STEP = 0.1  # of a mapper's answer that is added
 LR_MUL, DEPTH = 0.01, 4
 KIND = "styleclip mappers"
+FFHQ_ROWS = 18
+SWITCHES = {"coarse": "no_coarse_mapper", "middle": "no_medium_mapper", "fine": "no_fine_mapper"}  # in a published file's options
 
 
 class LevelMapper(nn.Module):
@@ -115,23 +119,32 @@ def load_mappers(path: str | Path) -> Mappers:
     return mappers
 
 
-def load_published_mapper(path: str | Path, num_ws: int = 18) -> LevelsMapper:
+def load_published_mapper(path: str | Path, num_ws: int | None = None) -> LevelsMapper:
     """A published mapper file of StyleCLIP, without the generator that lies in it too.
+
+    Args:
+        path: the file.
+        num_ws: R; None counts the maps of noise of the generator in the file, and takes FFHQ's 18 where there is none.
 
     Raises:
         UserError: a file that cannot be read safely, or holds no mapper of this layout.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:
-        raise UserError(f"{path} needs a mapper's weights under 'state_dict'; there are none to be read safely") from error
-    mine = {name.removeprefix("mapper."): t for name, t in state.items() if name.startswith("mapper.")}
+    content = load_plain(path, "a mapper of StyleCLIP")
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict):
+        raise UserError(f"{path} needs a mapper's weights under 'state_dict'; there are none")
+    mine = {name.removeprefix("mapper."): t.clone() for name, t in state.items() if name.startswith("mapper.") and isinstance(t, Tensor)}
     levels = [level for level, name in LEVELS.items() if any(key.startswith(f"{name}.") for key in mine)]
     if not levels:
-        raise UserError(f"{path} needs the mapper's levels {', '.join(LEVELS.values())}; there is none of them")
-    mapper = LevelsMapper(num_ws, levels, width=mine[f"{LEVELS[levels[0]]}.mapping.1.weight"].shape[1])
-    try:
-        mapper.nets.load_state_dict(mine)
-    except RuntimeError as error:
-        raise UserError(f"{path} needs four layers a level; its {len(mine)} tensors do not fit") from error
+        what = f"a mapper of another kind, with {next(iter(mine))}" if mine else "no mapper"
+        raise UserError(f"{path} needs the mapper's levels {', '.join(LEVELS.values())}; there is none of them, it holds {what}")
+    options = options_of(content, path)
+    if lost := [level for level in LEVELS if level not in levels and options.get(SWITCHES[level]) is False]:
+        raise UserError(f"{path} needs the level {lost[0]}, which its options do not switch off; it is missing")
+    first = mine.get(f"{LEVELS[levels[0]]}.mapping.1.weight")
+    if first is None or first.ndim != 2:
+        raise UserError(f"{path} needs {LEVELS[levels[0]]}.mapping.1.weight as a table; it is missing or another thing")
+    noises = sum(name.startswith("decoder.noises.noise_") for name in state)
+    mapper = LevelsMapper(num_ws or (noises + 1 if noises else FFHQ_ROWS), levels, width=first.shape[1])
+    fill(mapper.nets, mine, path)
     return mapper

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from iplkit.errors import UserError
-from iplkit.weights import file_kind, read_weights
+from iplkit.weights import file_kind, read_weights, zip_inside
 from iplkit.weights import sha256 as hash_of_file
 
 WRONG = {"html": "a web page, so the download failed", "empty": "empty", "unknown": "something else"}
@@ -33,6 +33,8 @@ def read_state(path: str | Path, sha256: str | None = None) -> tuple[dict[str, T
     found = hash_of_file(path)
     if sha256 is not None and not found.startswith(sha256):
         raise UserError(f"{path} needs a SHA-256 that begins with {sha256}; it has {found}")
+    if packed := zip_inside(path):
+        raise UserError(f"{path} needs to be a safetensors file or a state dict of torch; it is an archive with {packed} inside, so unpack it first")
     state = read_weights(path)[0] if kind == "safetensors" else _torch_state(path)
     return state, found
 

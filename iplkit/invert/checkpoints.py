@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from iplkit.errors import UserError
 from iplkit.invert.published_nets import DESIGNS, KINDS
-from iplkit.weights import file_kind
+from iplkit.weights import file_kind, zip_inside
 
 GUESSED_SIZE = 1024  # of a file of pSp from before the option was written down
 
@@ -94,7 +94,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         UserError: a missing, empty, damaged or foreign file, one that would run code, or one without an encoder.
     """
-    content = _load(Path(path))
+    content = load_plain(path)
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict):
         held = "a generator alone" if isinstance(content, dict) and "g_ema" in content else "something else"
@@ -102,18 +102,25 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     parts = {prefix: _part(state, prefix) for prefix in ("encoder", "decoder")}
     if not parts["encoder"]:
         raise UserError(f"{path} needs tensors whose names begin with encoder.; it has {', '.join(list(state)[:3]) or 'none'}")
-    return Checkpoint(parts["encoder"], parts["decoder"], _options(content, path), _latent_avg(content, path), str(path))
+    return Checkpoint(parts["encoder"], parts["decoder"], options_of(content, path), _latent_avg(content, path), str(path))
 
 
 def _part(state: dict, prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(f"{prefix}."): t for name, t in state.items() if name.startswith(f"{prefix}.") and isinstance(t, Tensor)}
 
 
-def _load(path: Path):
+def load_plain(path: str | Path, what: str = "the checkpoint of an encoder"):
+    """What a ``.pt`` holds, if that is tensors and plain options; nothing in it is run.
+
+    Raises:
+        UserError: a missing, empty, damaged or foreign file, or one that would run code.
+    """
     kind = file_kind(path)
     if kind not in ("zip", "pickle"):
-        what = {"html": "a web page, so the download failed", "empty": "empty", "safetensors": "safetensors"}.get(kind, "something else")
-        raise UserError(f"{path} needs to be the checkpoint of an encoder (.pt); it is {what}")
+        found = {"html": "a web page, so the download failed", "empty": "empty", "safetensors": "safetensors"}.get(kind, "something else")
+        raise UserError(f"{path} needs to be {what} (.pt); it is {found}")
+    if packed := zip_inside(path):
+        raise UserError(f"{path} needs to be {what} (.pt); it is an archive with {packed} inside, so unpack it first")
     if kind == "zip" and not zipfile.is_zipfile(path):
         raise UserError(f"{path} needs to be a whole checkpoint; it is cut short: download it again")
     try:
@@ -125,7 +132,8 @@ def _load(path: Path):
         raise UserError(f"{path} needs to be a checkpoint of tensors and plain options; {why}") from error
 
 
-def _options(content: dict, path: str | Path) -> dict:
+def options_of(content: dict, path: str | Path) -> dict:
+    """What a checkpoint says about itself; empty where it says nothing."""
     options = content.get("opts", {})
     options = vars(options) if isinstance(options, argparse.Namespace) else options
     if not isinstance(options, dict):

@@ -89,7 +89,7 @@ def build(limit: float = LIMIT, folder: Path | None = None) -> Path:
     try:
         said, _ = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        _end(child)
+        end(child)
         raise BuildFailed(f"the compiler was not done after {limit:g} seconds") from None
     if child.returncode != 0 or not library.is_file():
         errors = [line for line in said.splitlines() if "error" in line.lower()] or said.splitlines()[-1:] or ["it said nothing"]
@@ -97,7 +97,8 @@ def build(limit: float = LIMIT, folder: Path | None = None) -> Path:
     return library
 
 
-def _end(child: subprocess.Popen) -> None:
+def end(child: subprocess.Popen) -> None:
+    """Kill a child process and what it started, in a session of its own."""
     if os.name == "posix":
         os.killpg(child.pid, signal.SIGKILL)  # ninja and its compilers, too
     else:

@@ -15,7 +15,7 @@ from iplkit.stylegan2.differences import load_difference, save_difference
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
 from iplkit.stylegan2.nvidia import from_torch_layout, load_nvidia_pickle, to_torch_layout
 from iplkit.stylegan2.nvidia_layout import our_shapes
-from iplkit.weights import atomic_path, file_kind, read_weights, write_weights
+from iplkit.weights import atomic_path, file_kind, read_weights, write_weights, zip_inside
 
 __all__ = [
     "from_rosinality",
@@ -240,9 +240,9 @@ def _read_torch(path: str | Path) -> dict:
     kind = file_kind(path)
     if kind == "html":
         raise UserError(f"{path} needs to be a generator; it is a web page, so the download failed")
-    names = zipfile.ZipFile(path).namelist() if kind == "zip" and zipfile.is_zipfile(path) else []
-    if not (any(name.endswith("/data.pkl") for name in names) or _is_old_torch(path)):
-        what = f"an archive with {names[0][:80]} inside, so unpack it first" if names else "something else or cut short"
+    packed = zip_inside(path)
+    if packed or not (kind == "zip" and zipfile.is_zipfile(path) or _is_old_torch(path)):
+        what = f"an archive with {packed} inside, so unpack it first" if packed else "something else or cut short"
         raise UserError(f"{path} needs to be safetensors, a torch file or a pickle of NVIDIA; it is {what}")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -111,6 +111,7 @@ def _of_content(content: Any) -> tuple[Generator, dict]:
     lr_mul = gains.pop() if len(gains) == 1 else LR_MUL
     clamps = sorted({o["conv_clamp"] for o in options if type(o.get("conv_clamp")) in (int, float)})
     generator = from_torch_layout(tensors, _rate(lr_mul))
+    _refuse_other_size(state.get("img_resolution"), generator)
     return generator, {"layout": "NVIDIA, torch", "network": "G_ema", "conv_clamp": clamps[0] if clamps else None}
 
 
@@ -125,8 +126,14 @@ def _of_tensorflow(network: Thing) -> tuple[Generator, dict]:
     if sum(array.size for array in arrays.values()) > MAX_NUMBERS:
         raise UserError(f"a generator needs to have at most {MAX_NUMBERS:,} numbers; this one has more")
     generator = from_tensorflow_layout({key: torch.from_numpy(array.astype("float32")) for key, array in arrays.items()}, lr_mul)
+    _refuse_other_size(options.get("resolution"), generator)
     clamp = options.get("conv_clamp")
     return generator, {"layout": "NVIDIA, TensorFlow", "network": "Gs", "conv_clamp": clamp if type(clamp) in (int, float) else None}
+
+
+def _refuse_other_size(said: Any, generator: Generator) -> None:
+    if type(said) is int and said != generator.config.size:
+        raise UserError(f"a generator needs the size that its file says, {said} px; its layers draw {generator.config.size} px")
 
 
 def _is(thing: Any, name: str) -> bool:

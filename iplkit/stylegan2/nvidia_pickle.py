@@ -23,11 +23,12 @@ MAX_BYTES = 4 << 30  # the largest published file has 0.4 GB
 MAX_OPCODES = 5_000_000
 
 
-def read_pickle(path: str | Path) -> Any:
-    """What an NVIDIA pickle holds, without running anything in it.
+def read_pickle(path: str | Path, what: str = "a generator's pickle") -> Any:
+    """What an NVIDIA pickle holds, without running anything in it; arrays alone, from others, are read as well.
 
     Args:
         path: the file.
+        what: what a refusal says the file should be.
 
     Returns:
         Containers, numbers and strings as they are, numpy arrays as `Array`, tensors of torch as `torch.Tensor`,
@@ -44,7 +45,7 @@ def read_pickle(path: str | Path) -> Any:
         try:
             return _Machine(_Bounded(file, size)).run()
         except UserError as error:
-            raise UserError(f"{path} needs to be a generator's pickle, which is read without running it; {error}") from error
+            raise UserError(f"{path} needs to be {what}, which is read without running it; {error}") from error
 
 
 class _Bounded:

@@ -1,5 +1,7 @@
 """One CLIP, from our file or from the reader's: same towers, same rules."""
 
+import zipfile
+
 import open_clip
 import pytest
 import torch
@@ -253,6 +255,13 @@ def test_weights_that_do_not_fit_are_refused_by_name(small_architecture, tmp_pat
 def test_a_file_that_could_run_code_is_refused(small_architecture, tmp_path):
     torch.save({"x": pytest.fail}, tmp_path / "x.pt")
     with pytest.raises(UserError, match="plain state dict"):
+        load_open_clip("tiny-clip", tmp_path / "x.pt")
+
+
+def test_an_archive_of_the_file_is_to_be_unpacked_first(small_architecture, tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("ViT-B-32.pt", b"weights")
+    with pytest.raises(UserError, match="an archive with ViT-B-32.pt inside, so unpack it first"):
         load_open_clip("tiny-clip", tmp_path / "x.pt")
 
 

@@ -4,16 +4,19 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from iplkit import zoo
 from iplkit.cli import main
 from iplkit.edit import command
+from iplkit.edit.mapper import LevelsMapper
 from iplkit.edit.relevance_files import read_relevance, write_relevance
 from iplkit.edit.statistics import style_statistics
 from iplkit.edit.style_space import style_space
 from iplkit.edit.texts import text_direction
 from iplkit.errors import UserError
 from iplkit.images import read_image
+from iplkit.invert.latent_files import read_latent
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,6 +58,9 @@ def test_a_text_gives_a_strip_and_an_edit_that_draws_the_same_picture_again(tmp_
         (("--latent", "none.npy", "--seed", "1"), "more than one was given"),
         (("--direction-offset", "far"), "an offset is written as"),
         (("--device", "moon"), "a device that is here is needed"),
+        (("--mapper", "happy", "--neutral", "face", "--target", "happy face"), "--mapper is an edit by itself"),
+        (("--mapper", "sad"), "one of angry, happy, long hair; got 'sad'"),
+        (("--mapper", "sad", "--profile", "paper"), "one of afro, angry, bobcut"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_and_nothing_is_written(tmp_path, capsys, words, said):
@@ -137,3 +143,25 @@ def test_a_direction_is_a_unit_vector_and_turns_round_with_its_texts():
     assert float(there @ back) == pytest.approx(-1)
     with pytest.raises(UserError, match="can tell apart"):
         text_direction(clip, "face", "face", templates=("a photo of a {}",))
+
+
+def test_a_mapper_writes_a_strip_and_a_code_that_draws_its_last_picture(tmp_path, capsys):
+    code, said = run(capsys, "edit", "--seed", 3, "--mapper", "happy", "--output", tmp_path, "--frames", 2)
+    assert code == 0, said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["happy-frames", "happy.npy", "happy.png"]
+    generator = zoo.load("generator")
+    ws = read_latent(tmp_path / "happy.npy", generator.num_ws, generator.config.w_dim).ws
+    drawn = generator.synthesis(ws, noise_mode="const").clamp(-1, 1)[0]
+    assert float((drawn - read_image(tmp_path / "happy-frames" / "0001.png")).abs().max()) <= 1.5 / 127.5
+
+
+def test_a_published_mapper_moves_a_person_and_one_of_another_generator_is_refused(tmp_path, capsys):
+    generator, levels = zoo.load("generator"), ("coarse", "middle")
+    state = {f"mapper.{k}": t for k, t in LevelsMapper(generator.num_ws, levels, generator.config.w_dim).nets.state_dict().items()}
+    for rows in (generator.num_ws, 18):
+        state["decoder.noises.noise_0"] = torch.ones(1)
+        torch.save({"state_dict": state | {f"decoder.noises.noise_{k}": torch.ones(1) for k in range(rows - 1)}, "opts": {}}, tmp_path / f"{rows}.pt")
+    code, said = run(capsys, "edit", "--mapper", tmp_path / f"{generator.num_ws}.pt", "--direction-offset", "0,1", "--output", tmp_path / "out")
+    assert code == 0 and "levels coarse, middle at 2 strengths" in said
+    code, said = run(capsys, "edit", "--mapper", tmp_path / "18.pt", "--output", tmp_path / "other", "--dry-run")
+    assert code == 2 and "the mapper needs codes [N, 18, 512]" in said and not (tmp_path / "other").exists()

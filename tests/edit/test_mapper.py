@@ -1,5 +1,7 @@
 """The latent mapper: levels, the published normalisation, and files."""
 
+from argparse import Namespace
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -69,8 +71,54 @@ def test_a_published_file_loads_with_its_levels_and_without_its_generator(tmp_pa
     assert float(found(torch.ones(1, 18, 32)).detach()[:, 8:].abs().max()) == 0
 
 
-@pytest.mark.parametrize(("content", "said"), [({"state_dict": {"decoder.x": torch.ones(1)}}, "there is none of them"), ({"m": 1}, "under 'state_dict'")])
-def test_another_file_is_no_published_mapper(tmp_path, content, said):
+def test_rows_of_a_published_mapper_are_those_of_the_generator_beside_it(tmp_path):
+    content = published(("course_mapping", "medium_mapping", "fine_mapping"))
+    content["state_dict"] |= {f"decoder.noises.noise_{k}": torch.ones(1) for k in range(9)}
+    content["opts"] = Namespace(no_fine_mapper=False, device="cuda:0")
+    torch.save(content, tmp_path / "depp.pt")
+    found = load_published_mapper(tmp_path / "depp.pt")
+    assert (found.num_ws, found.levels) == (10, ("coarse", "middle", "fine"))
+    assert found(torch.ones(1, 10, 32)).detach()[:, 8:].abs().max() > 0
+
+
+def changed(**change) -> dict:
+    content = published(("course_mapping", "medium_mapping"))
+    content["state_dict"] = {k: t for k, t in (content["state_dict"] | change).items() if t is not None}
+    return content
+
+
+class Runs:
+    """What a harmful file looks like."""
+
+    def __reduce__(self):
+        return (print, ("run",))
+
+
+FIRST = "mapper.course_mapping.mapping.1.weight"
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    ({"state_dict": {"decoder.x": torch.ones(1)}}, "there is none of them, it holds no mapper"), ({"m": 1}, "under 'state_dict'"), ([1], "under 'state_dict'"),
+    ({"state_dict": [1]}, "under 'state_dict'"), ({"g_ema": {"input.input": torch.ones(1)}}, "under 'state_dict'"), ({"state_dict": Runs()}, "could run code"),
+    ({"state_dict": {"mapper.mapping.mapping.1.weight": torch.ones(2, 2)}}, "a mapper of another kind, with mapping.mapping.1.weight"),
+    (changed(**{FIRST: None}), "needs course_mapping.mapping.1.weight"), (changed(**{FIRST: torch.ones(32)}), "as a table"),
+    (changed(**{FIRST.replace("1.weight", "4.bias"): None}), "1 of 16 tensors do not fit"), (changed(**{FIRST.replace("1", "2"): torch.ones(32, 31)}), "of shape"),
+    (changed(**{FIRST: torch.full((32, 32), torch.nan)}), "finite"), (changed() | {"opts": {"no_fine_mapper": False}}, "needs the level fine"),
+    (changed() | {"opts": 3}, "needs options"),
+])  # fmt: skip
+def test_another_file_is_no_published_mapper(tmp_path, capsys, content, said):
     torch.save(content, tmp_path / "x.pt")
     with pytest.raises(UserError, match=said):
         load_published_mapper(tmp_path / "x.pt")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda whole: b"<html>quota", "a web page"), (lambda whole: b"", "empty"), (lambda whole: whole[: len(whole) // 2], "cut short"), (lambda whole: b"\x80\x02}q", "damaged"),
+])  # fmt: skip
+def test_what_a_download_can_be_instead_of_a_mapper_is_one_sentence(tmp_path, change, said):
+    torch.save(published(("course_mapping",)), tmp_path / "x.pt")
+    (tmp_path / "x.pt").write_bytes(change((tmp_path / "x.pt").read_bytes()))
+    with pytest.raises(UserError, match=said) as refusal:
+        load_published_mapper(tmp_path / "x.pt")
+    assert "\n" not in str(refusal.value)

@@ -1,6 +1,8 @@
 """The published layouts, written here with numbers of our own."""
 
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -67,9 +69,73 @@ def test_statistics_of_another_generator_are_refused(tmp_path):
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path, capsys):
     (tmp_path / "S").write_bytes(pickle.dumps([[Runs()], [Runs()]]))
-    with pytest.raises(UserError, match="is no array"):
+    with pytest.raises(UserError, match="asks for builtins.print"):
         read_published_statistics(tmp_path / "S", SPACE)
     assert capsys.readouterr().out == ""
+
+
+class Pointers:
+    """An array of objects over given bytes: numpy would follow them as pointers."""
+
+    def __reduce__(self):
+        return (np.ndarray, ((1,), np.dtype("O"), b"x" * 8))
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_a_pickle_whose_arrays_would_be_pointers_is_refused(tmp_path, protocol):
+    for lists in ([[Pointers()], [Pointers()]], [[np.array([None])], [np.ones(1)]]):
+        (tmp_path / "S").write_bytes(pickle.dumps(lists, protocol))
+        with pytest.raises(UserError, match="two lists of arrays, mean and std"):
+            read_published_statistics(tmp_path / "S", SPACE)
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_statistics_of_every_protocol_load(tmp_path, protocol):
+    (tmp_path / "S").write_bytes(pickle.dumps([[np.full(width, k, np.float32) for width in SPACE.widths] for k in (1, 2)], protocol))
+    assert float(read_published_statistics(tmp_path / "S", SPACE).std.sum()) == 2 * 9088
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def zipped(content: bytes) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("inner", content)
+    return archive.getvalue()
+
+
+def of_numpy(save, *arrays, **named) -> bytes:
+    file = io.BytesIO()
+    save(file, *arrays, **named)
+    return file.getvalue()
+
+
+MATRIX = of_numpy(np.save, np.ones((64, 2), np.float32))
+PAIR = of_numpy(np.savez, mean=np.arange(9088.0), std=np.ones(9088))
+LISTS = pickle.dumps([[np.ones(9088)], [np.ones(9088)]])
+HUGE = MATRIX.replace(b"(64, 2), }  ", b"(%d, 2), }" % 10**15)[: len(MATRIX)]
+NOT_FINITE = pickle.dumps([[np.full(9088, np.inf)], [np.ones(9088)]])
+
+
+@pytest.mark.parametrize(("reader", "content", "said"), [
+    (read_matrix, b"<!DOCTYPE html>", "a web page"), (read_matrix, b"", "empty"), (read_matrix, zipped(MATRIX), "an archive, so unpack it first"),
+    (read_matrix, half(MATRIX), "cut short"), (read_matrix, MATRIX[:9], "cut short"), (read_matrix, HUGE, "cut short"), (read_matrix, LISTS, "something else"),
+    (read_matrix, of_numpy(np.save, np.array([[Runs()]], dtype=object)), "something else"), (read_matrix, None, "there is none"),
+    (read_published_statistics, b"<html>quota", "a web page"), (read_published_statistics, b"", "empty"), (read_published_statistics, None, "there is none"),
+    (read_published_statistics, zipped(LISTS), "needs the arrays mean and std; it holds inner"), (read_published_statistics, half(PAIR), "cut short or damaged"),
+    (read_published_statistics, half(LISTS), "cut short or damaged"), (read_published_statistics, MATRIX, "cut short or damaged"),
+    (read_published_statistics, of_numpy(np.savez, mean=np.array([Runs()], dtype=object), std=np.ones(1)), "cut short or damaged"),
+    (read_published_statistics, NOT_FINITE, "finite"), (read_published_statistics, pickle.dumps({"mean": 1}), "something else"),
+    (read_published_statistics, pickle.dumps([[1], [2]]), "something in them is no array"), (read_published_statistics, pickle.dumps([[], []]), "something in them is no array"),
+])  # fmt: skip
+def test_what_a_download_can_be_instead_is_one_sentence_and_nothing_runs(tmp_path, capsys, reader, content, said):
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    with pytest.raises(UserError, match=said) as refusal:
+        reader(tmp_path / "file", SPACE)
+    assert "\n" not in str(refusal.value) and capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", ["m.npy", "m.safetensors"])

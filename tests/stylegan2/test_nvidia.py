@@ -1,10 +1,11 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from nvidia_files import random_generator, tensorflow_pickle, torch_pickle
+from nvidia_files import Module, random_generator, stand_ins, tensorflow_pickle, torch_pickle
 from torch.testing import assert_close
 
 from iplkit.errors import UserError
@@ -224,3 +225,56 @@ def test_the_first_stylegan_is_refused_by_name():
     theirs = to_tensorflow_layout(random_generator()) | {"synthesis/4x4/Const/StyleMod/weight": torch.ones(2, 2)}
     with pytest.raises(UserError, match="first StyleGAN"):
         from_tensorflow_layout(theirs)
+
+
+@pytest.mark.parametrize("size", [32, 64, 512])
+def test_the_sizes_of_the_notebooks_are_read_from_every_layout_and_draw(tmp_path, size):
+    source = random_generator(size, (3,) * (size.bit_length() - 2), 6, 6, 2)
+    save_rosinality(tmp_path / "g.pt", source)
+    paths = [tmp_path / "g.pt", written(tmp_path, torch_pickle(source), "torch.pkl"), written(tmp_path, tensorflow_pickle(source), "tf.pkl")]
+    for path in paths:
+        found = load_generator(path)
+        assert found.config == source.config and found.num_ws == 2 * size.bit_length() - 4
+        with torch.no_grad():
+            assert_close(found(torch.ones(1, 6), 0.7, noise_mode="const"), source(torch.ones(1, 6), 0.7, noise_mode="const"), atol=1e-4, rtol=1e-4)
+
+
+def of_modules(tree, options=()):
+    """A pickle of torch with this network as G_ema: a name, tensors, and networks inside, each the same."""
+    with stand_ins() as (_, _, rebuild):
+
+        def module(name, tensors, inside):
+            state = {"z_dim": 4, "c_dim": 0, "w_dim": 4, "img_resolution": 32, "img_channels": 3} | dict(options)
+            return Module(rebuild, name, state, {key: module(*part) for key, part in inside.items()}, {}, {k: torch.ones(s) for k, s in tensors.items()})
+
+        return pickle.dumps({"G_ema": module(*tree)}, 4)
+
+
+STYLEGAN3 = ("Generator", {}, {
+    "mapping": ("MappingNetwork", {"w_avg": (4,)}, {}),
+    "synthesis": ("SynthesisNetwork", {}, {"input": ("SynthesisInput", {"freqs": (4, 2), "phases": (4,)}, {}), "L0_36_4": ("SynthesisLayer", {"bias": (4,)}, {})}),
+})  # fmt: skip
+DISCRIMINATOR = ("Discriminator", {}, {"b32": ("DiscriminatorBlock", {"resample_filter": (4, 4)}, {})})
+
+
+@pytest.mark.parametrize("content, words", [
+    (of_modules(STYLEGAN3), "StyleGAN3"), (of_modules(DISCRIMINATOR), "needs mapping.fc0.weight"), (pickle.dumps({"D": 1}), "one called G_ema"),
+    (torch_pickle(random_generator(), img_resolution=48), "says, 48 px; its layers draw 32 px"), (tensorflow_pickle(random_generator(), resolution=48), "says, 48 px; its layers draw 32 px"),
+])  # fmt: skip
+def test_a_pickle_of_another_network_is_refused_in_one_sentence(tmp_path, content, words):
+    with pytest.raises(UserError, match=words) as refusal:
+        load_generator(written(tmp_path, content))
+    assert "\n" not in str(refusal.value) and "g.pkl" in str(refusal.value)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"input.input": torch.ones(1, 3, 8, 4)}, r"input.input needs shape \(1, 3, 4, 4\); got \(1, 3, 8, 4\)"),
+    ({"noises.noise_2": torch.ones(1, 1, 12, 12)}, "noises.noise_2 needs shape"), ({"style.1.weight": torch.ones(6, 9)}, "conditional"),
+    ({"to_rgb1.conv.weight": torch.ones(1, 1, 3, 1, 1)}, "needs shape"),
+])  # fmt: skip
+def test_an_odd_or_conditional_generator_in_rosinalitys_layout_is_refused(tmp_path, change, words):
+    save_rosinality(tmp_path / "g.pt", random_generator(32, (3,) * 4, 6, 6, 2))
+    checkpoint = torch.load(tmp_path / "g.pt", weights_only=True)
+    torch.save({"g_ema": checkpoint["g_ema"] | change}, tmp_path / "g.pt")
+    with pytest.raises(UserError, match=words):
+        load_generator(tmp_path / "g.pt")
