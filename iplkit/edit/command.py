@@ -187,8 +187,8 @@ def _codes(edit: TextEdit, path: Path, generator: nn.Module, known: Known) -> Te
     ws = read_latent(path.parent / edit.file, generator.num_ws, generator.config.w_dim).ws
     from iplkit.latents import add_to_rows
 
-    for move in edit.edit.moves:
-        ws = add_to_rows(ws, directions[move.direction], move.rows, move.strength)
+    for shift in edit.edit.moves:
+        ws = add_to_rows(ws, directions[shift.direction], shift.rows, shift.strength)
     return ws
 
 
