@@ -269,7 +269,7 @@ def refuse_other_images(theirs: Theirs, ours: Ours) -> float:
     return most
 
 
-def measure(theirs: Theirs, ours: Ours, rounds: int, steps: int, text_steps: int, seconds: Clock) -> list[dict]:
+def measure(theirs: Theirs, ours: Ours, rounds: int, steps: int, text_steps: int, seconds: Clock, tenths: bool = True) -> list[dict]:
     """Interleaved rounds: each round times both sides one after the other; medians and their ratio."""
     k_all, tenth, exact = ours.run(rows_share=1.0), ours.run(select_every=10), ours.run(select_every=1)
     for warm in (theirs.stage1, theirs.stage2, ours.draw, lambda: ours.text(1), k_all, exact):
@@ -287,7 +287,8 @@ def measure(theirs: Theirs, ours: Ours, rounds: int, steps: int, text_steps: int
         note("their stage 2", seconds(theirs.stage2, steps))
         note("stage 2, selection each step", seconds(exact, steps))
         note("stage 2, k covers all rows", seconds(k_all, steps))
-        note("stage 2, selection every 10 steps", seconds(tenth, 10))
+        if tenths:
+            note("stage 2, selection every 10 steps", seconds(tenth, 10))
     lines, middle = [], statistics.median
     for name in columns:
         if name.startswith("stage"):
@@ -310,6 +311,7 @@ def main() -> None:
     parser.add_argument("--text-steps", type=int, default=20, help="steps a round of our stage 1, set-up included (default 20)")
     parser.add_argument("--micro", type=int, default=4, help="images at a time in our selection, for time and memory (default 4)")
     parser.add_argument("--voters", type=int, default=8, help="images that choose layers; the published order holds all of them at once (default 8)")
+    parser.add_argument("--no-tenths", action="store_true", help="leave out the selection every 10 steps, which has no bar")
     parser.add_argument("--out", type=Path, help="file for the lines")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -318,7 +320,7 @@ def main() -> None:
     source, clip = models(options.size, options.device)
     theirs, ours = Theirs(source, clip, settings), Ours(source, clip, settings)
     difference, clock = refuse_other_images(theirs, ours), Clock(options.device, options.clock)
-    lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock), memory(theirs, ours, options.micro)]
+    lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock, not options.no_tenths), memory(theirs, ours, options.micro)]
     where = f"{source.config.size} px, {options.threads} thread{'s' * (options.threads > 1)}" + f", {options.voters} voters" * (options.voters != 8)
     lines = [line | {"quantity": f"{line['quantity']}, {where}"} for line in lines]
     about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "clock": options.clock, "load_before": load}

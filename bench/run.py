@@ -34,7 +34,7 @@ FULL = {
     "generator, stock allocator": ["bench_generator.py", "--sizes", "256", "--rounds", "3", "--stock", "--no-roofline"],
     "generator, native operations": ["bench_generator.py", "--sizes", "256", "1024", "--rounds", "5", "--native"],
     "memory": ["bench_memory.py", "--memory", "6GB", "12GB", "--rounds", "3"],
-    "steps": ["bench_ipl.py", "--size", "paper", "--threads", "2", "--rounds", "3", "--steps", "1", "--micro", "1", "--voters", "4"],
+    "steps": ["bench_ipl.py", "--size", "paper", "--threads", "2", "--rounds", "3", "--steps", "1", "--micro", "1", "--voters", "4", "--no-tenths"],
     "metrics": ["bench_metrics.py"],
     "world": ["bench_world.py"],
     "inversion": ["bench_inversion.py", "--only", "throughput", "--rounds", "3"],
