@@ -44,6 +44,7 @@ from iplkit.adapt.selectors import make_selector, num_rows, row_scores
 from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, new_mapper, train_mapper
 from iplkit.clip.model import Clip, ClipConfig, build_world_clip, freeze
 from iplkit.clip.prompts import TEMPLATES, template_anchor
+from iplkit.keep_memory import keep_memory
 from iplkit.losses import alignment_loss, clip_similarity_loss, direction, ipl_stage1_loss
 from iplkit.stylegan2.generator import Generator, GeneratorConfig
 from iplkit.stylegan2.styles import parameters_of_rows
@@ -315,6 +316,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file for the lines")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    kept = keep_memory()  # as `iplkit adapt` does; here both sides gain from it
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro, select_batch=options.voters)
     source, clip = models(options.size, options.device)
@@ -323,7 +325,7 @@ def main() -> None:
     lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock, not options.no_tenths), memory(theirs, ours, options.micro)]
     where = f"{source.config.size} px, {options.threads} thread{'s' * (options.threads > 1)}" + f", {options.voters} voters" * (options.voters != 8)
     lines = [line | {"quantity": f"{line['quantity']}, {where}"} for line in lines]
-    about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "clock": options.clock, "load_before": load}
+    about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "clock": options.clock, "load_before": load, "keep_memory": kept}
     about |= {"text_steps": options.text_steps, "torch": torch.__version__, "pixels_differ_by": difference}
     text = "".join(json.dumps(about | line) + "\n" for line in lines)
     print(text, end="")
