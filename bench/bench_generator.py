@@ -287,7 +287,9 @@ def main() -> None:
             found += roofline(generator, batch, options.rounds, now, options.tiny)
         for line in found:
             special = ", native operations" * (about["native"] and "native" not in line["quantity"]) + ", stock allocator" * (not kept)
-            lines.append({"bench": "generator"} | line | about | {"quantity": line["quantity"] + special})
+            what, colon, ways = line["quantity"].partition(": ")
+            threads = f", {options.threads} thread{'s' * (options.threads > 1)}"
+            lines.append({"bench": "generator"} | line | about | {"quantity": what + threads + colon + ways + special})
             print(json.dumps(lines[-1]), flush=True)
     add(lines, options.out, history=not options.tiny)
 

@@ -1,7 +1,7 @@
 """What the benches found, for the book, from bench/results/history.csv: two tables and a figure in figures/.
 
 tab-speed holds the generator and its memory, tab-speed-work everything else: the last run of every quantity on one machine.
-fig-speed-history shows all runs of the generator, as ratios, by day.
+fig-speed-history shows all runs of the generator, as ratios, one after the other.
 
     python bench/keep.py
     python bench/keep.py --machine "AMD EPYC"      if the history knows several machines (default: the last line's)
@@ -10,6 +10,7 @@ fig-speed-history shows all runs of the generator, as ratios, by day.
 import argparse
 import csv
 import json
+import re
 import sys
 
 import pandas as pd
@@ -20,13 +21,14 @@ from iplkit.plotting import label_end, new_figure
 from iplkit.records import Origin, markdown_table, save_figure, save_table
 
 ORIGIN = Origin("bench/keep.py", out="figures")
+WHOLE = re.compile(r"generator, (\d+ px, batch \d+), forward and backward, (\d+) threads?: theirs against ours")
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
 def rows_of(machine: str | None) -> list[dict]:
-    """The history's lines of one machine that carry a ratio, oldest first."""
+    """The history's lines of one machine that carry a ratio, oldest first; what was measured on code that is gone is "withdrawn"."""
     with HISTORY.open(newline="", encoding="utf-8") as stream:
-        lines = [line for line in csv.DictReader(stream) if line["ratio"]]
+        lines = [line for line in csv.DictReader(stream) if line["ratio"] and line["bench"] != "withdrawn"]
     wanted = machine or lines[-1]["machine"]
     return [line for line in lines if line["machine"] == wanted]
 
@@ -47,18 +49,21 @@ def reach(line: dict) -> tuple[float | str, float | str]:
 
 
 def history(lines: list[dict]):
-    """Ratios of whole generators by day, in the order in which they were measured."""
+    """Ratios of whole generators, a series for each size, in the order in which they were measured; hollow with one thread."""
     fig, ax = new_figure("text", 0.5)
-    names = [name for name in dict.fromkeys(line["quantity"] for line in lines) if name.endswith("backward: theirs against ours")]
-    days = list(dict.fromkeys(line["day"] for line in lines))
-    for name, color in zip(names, COLORS, strict=False):
-        mine = [line for line in lines if line["quantity"] == name]
-        x, y = [days.index(line["day"]) for line in mine], [float(line["ratio"]) for line in mine]
-        reach = [[value - float(line["low"] or value) for value, line in zip(y, mine)], [float(line["high"] or value) - value for value, line in zip(y, mine)]]
-        ax.errorbar(x, y, yerr=reach, color=color, marker="o", markersize=3, linewidth=1, capsize=2)
-        label_end(ax, x[-1], y[-1], name.split(":")[0].removeprefix("generator, ").removesuffix(", forward and backward"), color)
+    found = [(WHOLE.fullmatch(line["quantity"]), line) for line in lines]
+    sizes = list(dict.fromkeys(match[1] for match, _ in found if match))
+    for size, color in zip(sizes, COLORS, strict=False):
+        mine = [(match, line) for match, line in found if match and match[1] == size]
+        y = [float(line["ratio"]) for _, line in mine]
+        reach = [[value - float(line["low"] or value) for value, (_, line) in zip(y, mine)], [float(line["high"] or value) - value for value, (_, line) in zip(y, mine)]]
+        x = range(1, len(y) + 1)
+        ax.errorbar(x, y, yerr=reach, color=color, linewidth=1, capsize=2)
+        ax.scatter(x, y, s=14, edgecolors=color, facecolors=["white" if match[2] == "1" else color for match, _ in mine], zorder=3)
+        label_end(ax, x[-1], y[-1], size, color)
+    longest = max(sum(bool(match) and match[1] == size for match, _ in found) for size in sizes)
     ax.axhline(1, color="0.6", linewidth=0.8)
-    ax.set(xticks=range(len(days)), xticklabels=days, ylabel="times as fast", ylim=(0, None), xlim=(-0.5, len(days) - 0.2))
+    ax.set(xticks=range(1, longest + 1), xlabel="measurement", ylabel="times as fast", ylim=(0, None), xlim=(0.5, longest + 0.9))
     return fig
 
 
