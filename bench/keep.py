@@ -1,6 +1,7 @@
-"""What the benches found, for the book, from bench/results/history.csv: two tables and a figure in figures/.
+"""What the benches found, for the book, from bench/results/history.csv: three tables and a figure in figures/.
 
-tab-speed holds the generator and its memory, tab-speed-work everything else: the last run of every quantity on one machine.
+tab-speed holds the generator against the published order of work, tab-speed-around its memory, its share of the machine's rate and
+its variants, tab-speed-work everything else: the last run of every quantity on one machine.
 fig-speed-history shows all runs of the generator, as ratios, one after the other.
 
     python bench/keep.py
@@ -22,6 +23,8 @@ from iplkit.records import Origin, markdown_table, save_figure, save_table
 
 ORIGIN = Origin("bench/keep.py", out="figures")
 WHOLE = re.compile(r"generator, (\d+ px, batch \d+), forward and backward, (\d+) threads?: theirs against ours")
+PASS = re.compile(r"generator, (\d+) px, batch \d+, (forward|forward and backward), (\d+) threads?: (.*(?:ours|peer))")
+AGAINST = {"theirs against ours": "theirs, slower by", "peer against ours": "the peer, slower by", "the baseline against the peer": "theirs over the peer"}
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
@@ -46,6 +49,23 @@ def reach(line: dict) -> tuple[float | str, float | str]:
     if json.loads(line["about"] or "{}").get("counted"):
         return "counted", ""
     return tuple(float(line[name]) if line[name] else "" for name in ("low", "high"))
+
+
+def passes(lines: list[dict]) -> pd.DataFrame:
+    """The generator against both others: a row for each size, number of threads and way."""
+    found: dict[tuple, dict] = {}
+    for line in lines:
+        if match := PASS.fullmatch(line["quantity"]):
+            size, way, threads, what = match.groups()
+            found.setdefault((int(size), int(threads), way), {})[what] = line
+    rows = []
+    for (size, threads, way), cells in sorted(found.items(), key=lambda item: (item[0][0], item[0][1], len(item[0][2]))):
+        asked = next((line for line in cells.values() if line["asked"].startswith(">=")), {})
+        ratios = [f"{line['ratio']} ({line['low']} to {line['high']})" if (line := cells.get(what)) else "" for what in AGAINST]
+        met = {"True": "yes", "False": "no"}.get(asked.get("met", ""), "")
+        name = f"{size} px, {threads} thread{'s' * (threads > 1)}, {'there' if way == 'forward' else 'there and back'}"
+        rows.append([name, *ratios, asked.get("asked", ""), met])
+    return pd.DataFrame(rows, columns=["generator", *AGAINST.values(), "asked", "met"])
 
 
 def history(lines: list[dict]):
@@ -78,11 +98,12 @@ def main() -> None:
     if not lines:
         sys.exit(f"the history needs lines of the machine {options.machine!r}; it has none")
     config = {name: lines[-1][name] for name in ("machine", "cores", "torch")}
-    drawn = [line for line in lines if line["bench"] in ("generator", "memory")]
-    for name, part in (("tab-speed", drawn), ("tab-speed-work", [line for line in lines if line not in drawn])):
-        if part:
-            print(markdown_table(found := table(part)))
-            save_table(found, name, ORIGIN, config=config, inputs=[HISTORY])
+    drawn = [line for line in lines if line["bench"].startswith(("generator", "memory"))]
+    around = [line for line in drawn if not PASS.fullmatch(line["quantity"])]
+    tables = {"tab-speed": passes(drawn), "tab-speed-around": table(around), "tab-speed-work": table([line for line in lines if line not in drawn])}
+    for name, found in tables.items():
+        print(markdown_table(found))
+        save_table(found, name, ORIGIN, config=config, inputs=[HISTORY])
     save_figure(history(lines), "fig-speed-history", ORIGIN, config=config, inputs=[HISTORY], numbers={"runs": len(lines)})
 
 
