@@ -16,6 +16,7 @@ at their share of a run (`mapper_steps`). The first domain pays for one more bat
 
     python bench/bench_ipl.py --size tiny             seconds: proves that it runs
     python bench/bench_ipl.py --size world            64 px and a CLIP of the shipped sizes
+    python bench/bench_ipl.py --size 256              256 px and ViT-B/32
     python bench/bench_ipl.py --size paper --device cuda   1024 px and ViT-B/32
 """
 
@@ -70,7 +71,8 @@ def models(size: str, device: str) -> tuple[Generator, Clip]:
 
         torch.manual_seed(1)
         clip = Clip(open_clip.CLIP(**open_clip.get_model_config("ViT-B-32-quickgelu")))
-        config = GeneratorConfig(1024, (512, 512, 512, 512, 512, 256, 128, 64, 32), n_mlp=8)
+        channels = (512, 512, 512, 512, 512, 256, 128, 64, 32)  # configuration F
+        config = GeneratorConfig(1024, channels, n_mlp=8) if size == "paper" else GeneratorConfig(256, channels[:7], n_mlp=8)
     return Generator(config, seed=0).to(device).requires_grad_(False).eval(), freeze(clip).to(device)
 
 
@@ -303,7 +305,7 @@ def measure(theirs: Theirs, ours: Ours, rounds: int, steps: int, text_steps: int
 def main() -> None:
     """Measure, print JSON lines, and write them where --out says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=("tiny", "world", "paper"), default="world", help="default world")
+    parser.add_argument("--size", choices=("tiny", "world", "256", "paper"), default="world", help="256 and paper, which is 1024 px, with ViT-B/32 (default world)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default cpu)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     parser.add_argument("--clock", choices=("wall", "process"), default="wall", help="process counts this process alone, all threads (default wall)")
