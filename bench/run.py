@@ -27,6 +27,7 @@ WORLD = {
     "world": ["bench_world.py"],
     "inversion": ["bench_inversion.py", "--only", "throughput", "--rounds", "3"],
     "relevance": ["bench_relevance.py"],
+    "clip": ["bench_clip.py"],
     "regeneration": ["bench_regeneration.py"],
 }
 FULL = {
@@ -40,6 +41,7 @@ FULL = {
     "world": ["bench_world.py"],
     "inversion": ["bench_inversion.py", "--only", "throughput", "--rounds", "3"],
     "relevance": ["bench_relevance.py"],
+    "clip": ["bench_clip.py"],
     "regeneration": ["bench_regeneration.py", "--tier", "laptop", "--rounds", "3"],
 }
 

@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from iplkit.adapt.lean import InputsOnly
 from iplkit.errors import UserError
+from iplkit.stylegan2.generator import noise_of
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def draw_in_parts(synthesis: nn.Module, ws: Tensor, noise: dict[str, Tensor | No
     drawn = []
     for start in range(0, len(ws), parts.images):
         some = slice(start, start + parts.images)
-        grain = {name: value if value is None or value.ndim == 2 else value[some] for name, value in noise.items()}
+        grain = noise_of(noise, some)
         if whole or not torch.is_grad_enabled():
             drawn.append(_draw(synthesis, ws[some], grain, parts))
         else:

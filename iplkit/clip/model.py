@@ -14,6 +14,7 @@ import open_clip
 import torch
 from torch import Tensor
 
+from iplkit.clip.products import hasten
 from iplkit.clip.text import compact_ids, to_compact
 from iplkit.clip.torchscript import archive_tensors, is_archive
 from iplkit.clip.towers import Clip, ClipConfig, build_world_clip, freeze
@@ -118,7 +119,7 @@ def load_open_clip(name: str, path: str | Path) -> Clip:
     with torch.random.fork_rng(devices=[]):
         model = open_clip.CLIP(**sizes)
     _fill(model, _plain_weights(path, model.state_dict().keys()), path)
-    return freeze(Clip(model))
+    return freeze(Clip(hasten(model)))
 
 
 def _plain_weights(path: str | Path, names: Set[str]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from open_clip import CLIP
 from torch import Tensor, nn
 
 from iplkit.clip.model import OPENAI_EXTRAS
+from iplkit.clip.products import hasten
 from iplkit.clip.towers import HEAD_WIDTH, Clip, freeze
 from iplkit.errors import UserError
 
@@ -39,7 +40,7 @@ def from_openai(model: nn.Module | dict[str, Tensor]) -> Clip:
         ours.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError("from_openai needs all weights of a CLIP in OpenAI's layout; some are missing or do not fit") from error
-    return freeze(Clip(ours).to(tensors[PATCHES].device))
+    return freeze(Clip(hasten(ours)).to(tensors[PATCHES].device))
 
 
 def openai_sizes(tensors: dict[str, Tensor]) -> dict:

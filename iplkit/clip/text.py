@@ -200,12 +200,13 @@ def encode_branches(clip: nn.Module, start: Tensor, stem: Tensor, branches: Sequ
 def _project(layer: nn.Module, x: Tensor, asking: slice | list[int]) -> tuple[Tensor, Tensor, Tensor]:
     """Queries of some rows, keys and values of all, ``[N, L, D]`` -> three times ``[N, heads, rows, C]``."""
     attn, width = layer.attn, x.shape[-1]
+    linear = getattr(attn, "linear", F.linear)  # see `iplkit.clip.products`
     x = layer.ln_1(x)
     if asking == slice(None):
-        parts = F.linear(x, attn.in_proj_weight, attn.in_proj_bias).chunk(3, dim=-1)
+        parts = linear(x, attn.in_proj_weight, attn.in_proj_bias).chunk(3, dim=-1)
     else:
-        q = F.linear(x[:, asking], attn.in_proj_weight[:width], attn.in_proj_bias[:width])
-        parts = (q, *F.linear(x, attn.in_proj_weight[width:], attn.in_proj_bias[width:]).chunk(2, dim=-1))
+        q = linear(x[:, asking], attn.in_proj_weight[:width], attn.in_proj_bias[:width])
+        parts = (q, *linear(x, attn.in_proj_weight[width:], attn.in_proj_bias[width:]).chunk(2, dim=-1))
     q, k, v = (part.unflatten(-1, (attn.num_heads, -1)).transpose(1, 2) for part in parts)
     return q, k, v
 

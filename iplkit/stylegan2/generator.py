@@ -265,8 +265,7 @@ class Synthesis(nn.Module):
         parts = []
         for start in range(0, n, self.at_once):
             some = slice(start, start + self.at_once)
-            grain = {name: value if value is None or value.ndim == 2 else value[some] for name, value in noise.items()}
-            parts.append(self._paint({name: style[some] for name, style in styles.items()}, grain, blockwise))
+            parts.append(self._paint({name: style[some] for name, style in styles.items()}, noise_of(noise, some), blockwise))
         return torch.cat(parts)
 
     def _paint(self, styles: dict[str, Tensor], noise: dict[str, Tensor | None], blockwise: bool) -> Tensor:
@@ -315,6 +314,11 @@ class Synthesis(nn.Module):
             return layer.noise_const
         noise = torch.randn(n, 1, layer.size, layer.size, generator=generator, device=generator.device)
         return noise.to(layer.noise_const.device)
+
+
+def noise_of(noise: dict[str, Tensor | None], some: slice) -> dict[str, Tensor | None]:
+    """Some images' share of a batch's noise, see `Synthesis.draw_noise`; stored noise, ``[H, W]``, is everybody's."""
+    return {name: value if value is None or value.ndim == 2 else value[some] for name, value in noise.items()}
 
 
 class Generator(nn.Module):
