@@ -315,19 +315,21 @@ def main() -> None:
     parser.add_argument("--text-steps", type=int, default=20, help="steps a round of our stage 1, set-up included (default 20)")
     parser.add_argument("--micro", type=int, default=4, help="images at a time in our selection, for time and memory (default 4)")
     parser.add_argument("--voters", type=int, default=8, help="images that choose layers; the published order holds all of them at once (default 8)")
+    parser.add_argument("--mapper-batch", type=int, default=AdaptSettings().mapper_batch, help="images of a step of stage 1; the published order draws all of them at once (default 32)")
     parser.add_argument("--no-tenths", action="store_true", help="leave out the selection every 10 steps, which has no bar")
     parser.add_argument("--out", type=Path, help="file for the lines")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     kept = keep_memory()  # as `iplkit adapt` does; here both sides gain from it
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro, select_batch=options.voters)
+    settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro, select_batch=options.voters, mapper_batch=options.mapper_batch)
     source, clip = models(options.size, options.device)
     theirs = Theirs(source, clip, settings)  # with a copy of the CLIP
     ours = Ours(source, clip if clip.config else hasten(clip), settings)  # as the package reads it
     difference, clock = refuse_other_images(theirs, ours), Clock(options.device, options.clock)
     lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock, not options.no_tenths), memory(theirs, ours, options.micro)]
     where = f"{source.config.size} px, {options.threads} thread{'s' * (options.threads > 1)}" + f", {options.voters} voters" * (options.voters != 8)
+    where += f", batch {options.mapper_batch} in stage 1" * (options.mapper_batch != AdaptSettings().mapper_batch)
     lines = [line | {"quantity": f"{line['quantity']}, {where}"} for line in lines]
     about = {"bar": "ipl", "size": options.size, "device": options.device, "threads": options.threads, "clock": options.clock, "load_before": load, "keep_memory": kept}
     about |= {"text_steps": options.text_steps, "torch": torch.__version__, "pixels_differ_by": difference}

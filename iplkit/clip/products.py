@@ -1,11 +1,11 @@
-"""Matrix products of a large CLIP on a CPU, by oneDNN instead of MKL: the same layers, twice as fast on some machines.
+"""Matrix products of large transformers on a CPU, by oneDNN instead of MKL: the same layers, twice as fast on some machines.
 
 torch gives matrix products to MKL, and convolutions to oneDNN. MKL looks at who made the processor and takes its fast code on Intel's
 only; oneDNN looks at what the processor can do. So on other makers' processors linear layers go to oneDNN, too. torch has that
 way for its own compiler and calls it by no public name; it is taken only if it is there and agrees with the usual way.
 The results are the same up to rounding.
 
-Only large models that a reader brings are changed (`hasten`). The world's CLIP keeps its numbers to the last bit.
+Only large models that a reader brings are changed (`hasten`), CLIP and DINOv2. The world's CLIP keeps its numbers to the last bit.
 
 Axis letters: N images, M rows of a matrix, L rows of one image, D width, I and O input and output channels, P patch side.
 """

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iplkit.clip.products import hasten
 from iplkit.extractors.base import FileExtractor
 from iplkit.images import from_uint8, resize
 
@@ -114,7 +115,7 @@ class DinoV2(FileExtractor):
     def build(cls) -> nn.Module:
         """342 tensors and an unused one, named as in ``dinov2_vitl14_pretrain.pth``."""
         with torch.device("meta"):
-            return Vit(cls.config)
+            return hasten(Vit(cls.config))
 
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """See the class."""
