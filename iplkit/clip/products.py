@@ -45,7 +45,7 @@ def pays() -> bool:
     """Whether MKL does not take its fast code on this processor, and oneDNN's products can be had and are right."""
     if PRODUCT is None or not torch.backends.mkl.is_available() or maker() in ("", "GenuineIntel"):
         return False
-    x, weight = (torch.randn(64, 64, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    x, weight = (torch.randn(64, 64, generator=torch.Generator().manual_seed(seed), device="cpu") for seed in (0, 1))
     try:
         pairs = [(_product(x, w, b), F.linear(x, w, b)) for w in (weight, weight.t()) for b in (None, x[0])]
     except RuntimeError:

@@ -35,11 +35,12 @@ class ClipExtractor(Extractor):
         """The architecture with open_clip's own initialization, from a seed."""
         import open_clip
 
+        from iplkit.clip.products import hasten
         from iplkit.clip.towers import Clip, freeze
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return cls(freeze(Clip(open_clip.CLIP(**open_clip.get_model_config(cls.architecture)))), random=True)
+            return cls(freeze(Clip(hasten(open_clip.CLIP(**open_clip.get_model_config(cls.architecture))))), random=True)
 
     def compute(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """See the class."""

@@ -154,6 +154,13 @@ def test_it_does_not_pay_on_intels_processors_nor_on_unknown_ones(monkeypatch, w
     assert not products.pays.__wrapped__()
 
 
+@needs_onednn
+def test_the_self_test_has_numbers_even_where_a_model_is_built_without_any(monkeypatch):
+    monkeypatch.setattr(products, "maker", lambda: "AuthenticAMD")
+    with torch.device("meta"):
+        assert products.pays.__wrapped__() == torch.backends.mkl.is_available()
+
+
 def _wrong(x, weight, *rest):
     return x @ weight.t() + 1
 
