@@ -1,8 +1,8 @@
 """A published CLIP on the CPU: torch's own matrix products against the package's (`iplkit.clip.products`).
 
 A ViT-B/32 with random weights, as open_clip builds it and as the package reads it, takes turns with itself: four pictures there, four
-pictures there and back to their pixels, the 79 sentences of one word. The features are compared first. Where the package leaves
-torch's way (Intel's processors, torch without oneDNN), both are the same and the ratios are one.
+pictures there and back to their pixels, the 79 sentences of one word. The features are compared first. Where the package keeps
+torch's way (see `products.pays`), both are the same and the ratios are one.
 
     python bench/bench_clip.py
 """

@@ -1,9 +1,9 @@
 """Matrix products of large transformers on a CPU, by oneDNN instead of MKL: the same layers, twice as fast on some machines.
 
-torch gives matrix products to MKL, and convolutions to oneDNN. MKL looks at who made the processor and takes its fast code on Intel's
-only; oneDNN looks at what the processor can do. So on other makers' processors linear layers go to oneDNN, too. torch has that
-way for its own compiler and calls it by no public name; it is taken only if it is there and agrees with the usual way.
-The results are the same up to rounding.
+torch gives matrix products to MKL, and convolutions to oneDNN. MKL looks at who made the processor, and on others than Intel's does
+not use their widest registers (AVX-512); oneDNN looks at what the processor can do. So on such processors linear layers go to oneDNN,
+too. torch has that way for its own compiler and calls it by no public name; it is taken only if it is there and agrees with the
+usual way. The results are the same up to rounding.
 
 Only large models that a reader brings are changed (`hasten`), CLIP and DINOv2. The world's CLIP keeps its numbers to the last bit.
 
@@ -42,8 +42,10 @@ def hasten(model: nn.Module) -> nn.Module:
 
 @cache
 def pays() -> bool:
-    """Whether MKL does not take its fast code on this processor, and oneDNN's products can be had and are right."""
+    """Whether this processor has wide registers that MKL leaves alone, and oneDNN's products can be had and are right."""
     if PRODUCT is None or not torch.backends.mkl.is_available() or maker() in ("", "GenuineIntel"):
+        return False
+    if "AVX512" not in torch.backends.cpu.get_cpu_capability():
         return False
     x, weight = (torch.randn(64, 64, generator=torch.Generator().manual_seed(seed), device="cpu") for seed in (0, 1))
     try:

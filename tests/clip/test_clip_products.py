@@ -148,15 +148,26 @@ def test_frozen_weights_keep_no_rows_for_the_way_back():
     assert kept == [(16, 24)]
 
 
-@pytest.mark.parametrize("who", ["GenuineIntel", ""])
-def test_it_does_not_pay_on_intels_processors_nor_on_unknown_ones(monkeypatch, who):
-    monkeypatch.setattr(products, "maker", lambda: who)
+@pytest.fixture
+def processor(monkeypatch):
+    """A function that pretends: who made the processor, and what it can do."""
+
+    def pretend(who="AuthenticAMD", can="AVX512"):
+        monkeypatch.setattr(products, "maker", lambda: who)
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: can)
+
+    return pretend
+
+
+@pytest.mark.parametrize(("who", "can"), [("GenuineIntel", "AVX512"), ("", "AVX512"), ("AuthenticAMD", "AVX2")])
+def test_it_does_not_pay_on_intels_processors_nor_on_unknown_or_narrow_ones(processor, who, can):
+    processor(who, can)
     assert not products.pays.__wrapped__()
 
 
 @needs_onednn
-def test_the_self_test_has_numbers_even_where_a_model_is_built_without_any(monkeypatch):
-    monkeypatch.setattr(products, "maker", lambda: "AuthenticAMD")
+def test_the_self_test_has_numbers_even_where_a_model_is_built_without_any(processor):
+    processor()
     with torch.device("meta"):
         assert products.pays.__wrapped__() == torch.backends.mkl.is_available()
 
@@ -170,8 +181,8 @@ def _gone(*given):
 
 
 @pytest.mark.parametrize("product", [None, _wrong, _gone])
-def test_a_torch_without_these_products_or_with_wrong_ones_keeps_its_own_way(monkeypatch, product):
-    monkeypatch.setattr(products, "maker", lambda: "AuthenticAMD")
+def test_a_torch_without_these_products_or_with_wrong_ones_keeps_its_own_way(monkeypatch, processor, product):
+    processor()
     monkeypatch.setattr(products, "PRODUCT", product)
     assert not products.pays.__wrapped__()
 
