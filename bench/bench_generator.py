@@ -234,18 +234,16 @@ def roofline(generator: Generator, batch: int, rounds: int, now, tiny: bool) -> 
 
 def stage2(source: Generator, batch: int, tiny: bool):
     """A function that makes one update of stage 2."""
-    from bench_ipl import models
+    from bench_ipl import as_read, models
 
     from iplkit.adapt import AdaptSettings
     from iplkit.adapt.anchors import image_anchor
     from iplkit.adapt.look import Look
     from iplkit.adapt.loop import Plugs, advance, start
     from iplkit.adapt.selectors import Selector
-    from iplkit.clip.products import hasten
     from iplkit.stylegan2.styles import parameters_of_rows
 
-    clip = models("tiny" if tiny else "256", "cpu")[1]
-    clip = clip if clip.config else hasten(clip)  # as the package reads it
+    clip = as_read(models("tiny" if tiny else "256", "cpu")[1])
     source.requires_grad_(False)
     settings = replace(AdaptSettings(), batch=batch)
     look, text = Look(clip, settings, 0), F.normalize(torch.randn(1, clip.encode_text(clip.tokenize(["a photo"])).shape[1]), dim=1)

@@ -77,6 +77,11 @@ def models(size: str, device: str) -> tuple[Generator, Clip]:
     return Generator(config, seed=0).to(device).requires_grad_(False).eval(), freeze(clip).to(device)
 
 
+def as_read(clip: Clip) -> Clip:
+    """A published CLIP changed as the package changes it when it reads one, in place; the world's stays."""
+    return clip if clip.config else hasten(clip)
+
+
 class Theirs:
     """The published order of work, written from its description; `stage1` and `stage2` are one step each.
 
@@ -325,7 +330,7 @@ def main() -> None:
     settings = AdaptSettings(noise="independent", rows_share=2 / 3, select_every=1, select_micro=options.micro, select_batch=options.voters, mapper_batch=options.mapper_batch)
     source, clip = models(options.size, options.device)
     theirs = Theirs(source, clip, settings)  # with a copy of the CLIP
-    ours = Ours(source, clip if clip.config else hasten(clip), settings)  # as the package reads it
+    ours = Ours(source, as_read(clip), settings)
     difference, clock = refuse_other_images(theirs, ours), Clock(options.device, options.clock)
     lines = [*measure(theirs, ours, options.rounds, options.steps, options.text_steps, clock, not options.no_tenths), memory(theirs, ours, options.micro)]
     where = f"{source.config.size} px, {options.threads} thread{'s' * (options.threads > 1)}" + f", {options.voters} voters" * (options.voters != 8)

@@ -60,7 +60,7 @@ def maker(info: Path = Path("/proc/cpuinfo")) -> str:
     if info.is_file():
         words = [line.partition(":")[2].strip() for line in info.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("vendor_id")]
         return words[0] if words else ""
-    return platform.processor().rpartition(",")[2].strip()  # Windows: "AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD"
+    return platform.processor().partition(",")[2].strip()  # Windows: "AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD"
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -195,6 +195,7 @@ def test_the_makers_name_is_read_from_the_system(tmp_path):
     assert maker(info) == ""
 
 
-def test_windows_names_the_maker_at_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(products.platform, "processor", lambda: "AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD")
-    assert maker(tmp_path / "not there") == "AuthenticAMD"
+@pytest.mark.parametrize(("said", "who"), [("AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD", "AuthenticAMD"), ("i386", ""), ("", "")])
+def test_other_systems_name_the_maker_at_the_end_or_not_at_all(tmp_path, monkeypatch, said, who):
+    monkeypatch.setattr(products.platform, "processor", lambda: said)
+    assert maker(tmp_path / "not there") == who
