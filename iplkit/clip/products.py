@@ -117,6 +117,7 @@ class Attention(nn.MultiheadAttention):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, *args, need_weights: bool = True, attn_mask: Tensor | None = None, **more):
         usual = query is key and key is value and not (args or more or need_weights or self.training)
+        usual = usual and (attn_mask is None or (attn_mask.ndim == 2 and attn_mask.is_floating_point()))  # a mask of booleans means the opposite below
         if not (usual and self.batch_first and query.ndim == 3 and self.in_proj_weight is not None and self.bias_k is None and not self.add_zero_attn):
             return super().forward(query, key, value, *args, need_weights=need_weights, attn_mask=attn_mask, **more)
         parts = linear(query, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)

@@ -116,9 +116,12 @@ def test_attention_asked_for_anything_else_is_torchs(paying, more):
         assert mine is other is None or torch.equal(mine, other)
 
 
-def test_a_mask_that_is_added_reaches_the_attention(paying):
+ADDED = torch.full((5, 5), float("-inf")).triu(1)
+
+
+@pytest.mark.parametrize("mask", [ADDED, ADDED.bool(), ADDED.expand(6, 5, 5)], ids=["added", "booleans", "one for each head"])
+def test_every_kind_of_mask_means_what_it_means_to_torch(paying, mask):
     x, plain = draw(3, 5, 8), nn.MultiheadAttention(8, 2, batch_first=True).eval()
-    mask = torch.full((5, 5), float("-inf")).triu(1)
     mine, other = (attention(x, x, x, need_weights=False, attn_mask=mask)[0] for attention in (hasten(copy.deepcopy(plain)), plain))
     near(mine.detach(), other.detach())
 
